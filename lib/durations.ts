@@ -1,0 +1,24 @@
+// A duration as people write it (`7200`, `'2h'`, `'1.5 days'`) → whole seconds.
+
+const SECONDS_BY_UNIT = new Map([
+  ['s', 1], ['sec', 1], ['secs', 1], ['second', 1], ['seconds', 1],
+  ['m', 60], ['min', 60], ['mins', 60], ['minute', 60], ['minutes', 60],
+  ['h', 3600], ['hr', 3600], ['hrs', 3600], ['hour', 3600], ['hours', 3600],
+  ['d', 86_400], ['day', 86_400], ['days', 86_400],
+  ['w', 604_800], ['week', 604_800], ['weeks', 604_800]
+])
+
+const DURATION = /^(\d{1,12}(?:\.\d{1,12})?) ?([a-z]+)$/
+const CENTURY = 100 * 365 * 86_400
+
+/** Whole seconds, from 0 to a hundred years; null when the value is no such duration. A bare number is seconds. */
+export function readDuration (value: unknown): number | null {
+  const seconds = typeof value === 'string' ? readText(value) : value
+  return Number.isInteger(seconds) && (seconds as number) >= 0 && (seconds as number) <= CENTURY ? seconds as number : null
+}
+
+function readText (text: string): number | null {
+  const [, amount, unit] = DURATION.exec(text.trim().toLowerCase()) ?? []
+  const scale = unit === undefined ? undefined : SECONDS_BY_UNIT.get(unit)
+  return scale === undefined ? null : Number(amount) * scale
+}

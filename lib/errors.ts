@@ -1,0 +1,85 @@
+// The table of every error: a code suffix and what went wrong → an error that Fastify answers with.
+import createError, { type FastifyError } from '@fastify/error'
+
+interface ErrorEntry {
+  readonly status: number
+  readonly message: string
+  /** What follows `Bearer` in the challenge (RFC 6750 section 3); absent: no challenge is sent. */
+  readonly challenge?: string
+}
+
+const UNAUTHORIZED = 'User must be authorized.'
+const WRONG_TOKEN = 'Wrong Token'
+
+function invalidToken (description: string): string {
+  return `error="invalid_token", error_description="${description}"`
+}
+
+/** Every error of the plugin. The full code is `FST_DUAL_TOKEN_` and the key. */
+export const errorTable = {
+  ACCESS_MISSING: { status: 401, message: UNAUTHORIZED, challenge: '' },
+  ACCESS_INVALID: { status: 401, message: UNAUTHORIZED, challenge: invalidToken('The access token is not valid') },
+  ACCESS_EXPIRED: { status: 401, message: UNAUTHORIZED, challenge: invalidToken('The access token expired') },
+  ACCESS_IS_REFRESH: { status: 403, message: 'Do not use refresh token.', challenge: invalidToken('A refresh token is not an access token') },
+  REFRESH_MISSING: { status: 403, message: WRONG_TOKEN },
+  REFRESH_INVALID: { status: 403, message: WRONG_TOKEN },
+  REFRESH_EXPIRED: { status: 403, message: WRONG_TOKEN },
+  REFRESH_IS_ACCESS: { status: 403, message: WRONG_TOKEN },
+  REFRESH_USER_GONE: { status: 403, message: WRONG_TOKEN },
+  LOGIN_REFUSED: { status: 401, message: 'Invalid credentials.', challenge: '' },
+  OPTION_INVALID: { status: 500, message: '%s' },
+  USER_INVALID: { status: 500, message: '%s' }
+} as const satisfies Record<string, ErrorEntry>
+
+/** The part of an error's `code` after `FST_DUAL_TOKEN_`. */
+export type ErrorSuffix = keyof typeof errorTable
+
+/** The `code` of an error, as clients and logs see it. */
+export type DualTokenErrorCode = `FST_DUAL_TOKEN_${ErrorSuffix}`
+
+/** An error of this plugin: `code`, `statusCode`, `headers` for the reply and, for the log alone, `cause`. */
+export interface DualTokenError extends FastifyError {
+  code: DualTokenErrorCode
+  statusCode: number
+  headers?: Readonly<Record<string, string>>
+}
+
+const constructors = new Map(Object.entries(errorTable).map(([suffix, { status, message }]) =>
+  [suffix, createError(`FST_DUAL_TOKEN_${suffix}`, message, status)]))
+
+/** Makes an error whose message is a sentence for the programmer: an option or a user that cannot be used. */
+export function createFault (suffix: 'OPTION_INVALID' | 'USER_INVALID', sentence: string): DualTokenError {
+  const FaultError = constructors.get(suffix)!
+  return new FaultError(sentence) as DualTokenError
+}
+
+/** Why a client is refused. */
+export type RefusalSuffix = Exclude<ErrorSuffix, 'OPTION_INVALID' | 'USER_INVALID'>
+
+/** Makes the error a client is refused with; `reason` becomes its `cause` and never reaches the client. */
+export type CreateRefusal = (suffix: RefusalSuffix, reason?: string) => DualTokenError
+
+/**
+ * Binds the refusals to a realm (RFC 9110 section 11.5).
+ *
+ * @param realm printable ASCII, or undefined for a challenge without one
+ * @returns a factory of errors; each carries `Cache-Control: no-store` and its challenge in `headers`
+ */
+export function createRefusals (realm: string | undefined): CreateRefusal {
+  const realmPart = realm === undefined ? '' : `realm="${realm.replace(/["\\]/g, '\\$&')}"`
+  const headersBySuffix = new Map(Object.entries<ErrorEntry>(errorTable).map(([suffix, { challenge }]) => {
+    const headers: Record<string, string> = { 'cache-control': 'no-store' }
+    if (challenge !== undefined) {
+      headers['www-authenticate'] = `Bearer ${[realmPart, challenge].filter(Boolean).join(', ')}`.trimEnd()
+    }
+    return [suffix, Object.freeze(headers)]
+  }))
+
+  return function createRefusal (suffix, reason) {
+    const RefusalError = constructors.get(suffix)!
+    const error = new RefusalError() as DualTokenError
+    error.headers = headersBySuffix.get(suffix)!
+    if (reason !== undefined) error.cause = new Error(reason)
+    return error
+  }
+}

@@ -1,0 +1,52 @@
+// A secret as configured → its bytes, or the sentence that says why it protects nothing (RFC 7518 section 3.2, RFC 8725 section 3.5).
+
+const MIN_BYTES = 32
+
+/** Famous long enough to pass the length check; compared without case, spaces and punctuation. */
+const PLACEHOLDERS: ReadonlySet<string> = new Set([
+  'astringsecretatleast256bitslong',
+  'averylongsecretkeythatisatleast32characterslong',
+  'changemechangemechangemechangeme',
+  'changethistoalongrandomstring',
+  'changethistoasecurerandomstring',
+  'pleasechangethissecretkeyinproduction',
+  'randomstringatleast32characterslong',
+  'secretsecretsecretsecretsecretsecret',
+  'superlongsecretkeythatnobodywilleverguess',
+  'supersecretjwttokenwithatleast32characterslong',
+  'supersecretkeythatshouldbechangedinproduction',
+  'thisisaverylongsecretkeythatshouldbechanged',
+  'your256bitsecretyour256bitsecret',
+  'yoursecretkeyatleast32characterslong',
+  'yoursupersecretjwttokenwithatleast32characterslong',
+  'yourverylongsecretkeythatisatleast32characters',
+  'abcdefghijklmnopqrstuvwxyz123456',
+  'abcdefghijklmnopqrstuvwxyz0123456789',
+  '01234567890123456789012345678901',
+  '12345678901234567890123456789012',
+  '0123456789abcdef0123456789abcdef'
+])
+
+/** The secret's own copy of its bytes; a string is taken as UTF-8. */
+export function readSecret (secret: string | Uint8Array): Buffer {
+  return Buffer.from(secret)
+}
+
+/** What is wrong with a secret, as the end of a sentence that begins with its name; null when nothing is. */
+export function secretFlaw (secret: string | Uint8Array): string | null {
+  const bytes = readSecret(secret)
+  const text = typeof secret === 'string' ? secret : bytes.toString('latin1')
+  if (text.trim() === '') return 'must not be blank'
+  if (bytes.length < MIN_BYTES) return `must be at least ${MIN_BYTES} bytes long`
+  if (new Set(text).size === 1) return 'must not be one character repeated'
+  if (looksLikeKey(text) || looksLikeKey(Buffer.from(text, 'base64').toString('latin1'))) {
+    return 'must be a secret, not a PEM or a JWK'
+  }
+  if (PLACEHOLDERS.has(text.toLowerCase().replace(/[^a-z0-9]/g, ''))) return 'must not be a well-known placeholder'
+  return null
+}
+
+/** A public key is known to everybody: as an HMAC secret it would let anybody sign. */
+function looksLikeKey (text: string): boolean {
+  return text.includes('-----BEGIN ') || /^\s*\{[^]*"(?:kty|keys)"\s*:/.test(text)
+}

@@ -1,0 +1,52 @@
+// Token text → its three segments, and a segment → the JSON object in it (RFC 7515 sections 2, 3.1 and 7.1).
+import { isUtf8 } from 'node:buffer'
+
+/** No token of ours is longer, and no longer one is looked at. */
+export const MAX_TOKEN_LENGTH = 4096
+
+export interface Segments {
+  readonly header: string
+  readonly payload: string
+  readonly signature: string
+}
+
+const COMPACT = /^[\w-]+\.[\w-]+\.[\w-]+$/
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+
+/** Splits a compact JWS; null unless it is three non-empty base64url segments with a signature spelt the one canonical way. */
+export function split (token: string): Segments | null {
+  if (!COMPACT.test(token)) return null
+  const first = token.indexOf('.')
+  const last = token.lastIndexOf('.')
+  const header = token.slice(0, first)
+  const payload = token.slice(first + 1, last)
+  const signature = token.slice(last + 1)
+  if (header.length % 4 === 1 || payload.length % 4 === 1 || !isCanonical(signature)) return null
+  return { header, payload, signature }
+}
+
+/** The bits of the last character that no byte takes up must be zero: otherwise one signature has several spellings. */
+function isCanonical (segment: string): boolean {
+  const rest = segment.length % 4
+  if (rest === 0) return true
+  if (rest === 1) return false
+  const unused = rest === 2 ? 0b1111 : 0b11
+  return (ALPHABET.indexOf(segment.at(-1)!) & unused) === 0
+}
+
+/** Whether the bytes of a segment are UTF-8; JSON.parse alone would read bad bytes as U+FFFD. */
+export function isUtf8Segment (segment: string): boolean {
+  return isUtf8(Buffer.from(segment, 'base64url'))
+}
+
+/**
+ * The JSON object in a segment; null when it is not UTF-8 or not an object.
+ *
+ * @throws SyntaxError when it is not JSON
+ */
+export function parseSegment (segment: string): Record<string, unknown> | null {
+  const bytes = Buffer.from(segment, 'base64url')
+  if (!isUtf8(bytes)) return null
+  const value: unknown = JSON.parse(bytes.toString())
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? value as Record<string, unknown> : null
+}

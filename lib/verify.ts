@@ -1,0 +1,63 @@
+// Token text → a verdict, in the one fixed order: length, memory, shape, header, signature, claims.
+import { LRUCache } from 'lru-cache'
+import type { JudgeClaims } from './claims.ts'
+import type { KeyRing } from './keys.ts'
+import type { Settings } from './options.ts'
+import { isUtf8Segment, MAX_TOKEN_LENGTH, split } from './segments.ts'
+import { refused, type Accepted, type Verdict } from './verdict.ts'
+
+const TOO_LONG = refused('INVALID', 'too long')
+const MALFORMED = refused('INVALID', 'not a compact JWS')
+const BAD_HEADER = refused('INVALID', 'header')
+const BAD_SIGNATURE = refused('INVALID', 'signature')
+const NOT_UTF8 = refused('INVALID', 'payload is not UTF-8')
+
+/** Judges a token as of now. Never throws. */
+export type Verify = (token: string) => Verdict
+
+/**
+ * Makes the verifier of one plugin instance.
+ *
+ * Hashing the same token again for every request would be most of the plugin's cost, so good tokens are remembered by
+ * their exact text, with the span in which they are good. Bad ones are not: nobody can fill the memory with forgeries.
+ */
+export function createVerify (settings: Settings, ring: KeyRing, judgeClaims: JudgeClaims): Verify {
+  const remembered = settings.cache === 0 ? undefined : new LRUCache<string, Accepted>({ max: settings.cache })
+
+  return function verify (token) {
+    if (token.length > MAX_TOKEN_LENGTH) return TOO_LONG
+    const now = settings.now() / 1000
+
+    const known = remembered?.get(token)
+    if (known !== undefined) {
+      if (now >= known.from && now < known.until) return known
+      remembered!.delete(token)
+    }
+
+    const verdict = verifyAnew(token, now)
+    if (verdict.claims !== null) remembered?.set(token, verdict)
+    return verdict
+  }
+
+  function verifyAnew (token: string, now: number): Verdict {
+    const segments = split(token)
+    if (segments === null) return MALFORMED
+
+    try {
+      for (const key of ring.keysFor(segments.header)) {
+        let payload: unknown
+        try {
+          payload = key.verify(token)
+        } catch {
+          // Not this key's signature, or nothing it can read: the next key may do better.
+          continue
+        }
+        return isUtf8Segment(segments.payload) ? judgeClaims(payload, now) : NOT_UTF8
+      }
+      return BAD_SIGNATURE
+    } catch {
+      // The message of what was thrown can quote the token, so it goes no further.
+      return BAD_HEADER
+    }
+  }
+}
