@@ -25,6 +25,7 @@ export function createVerify (settings: Settings, ring: KeyRing, judgeClaims: Ju
   const remembered = settings.cache === 0 ? undefined : new LRUCache<string, Accepted>({ max: settings.cache })
 
   return function verify (token) {
+    if (typeof token !== 'string') return MALFORMED
     if (token.length > MAX_TOKEN_LENGTH) return TOO_LONG
     const now = settings.now() / 1000
 
