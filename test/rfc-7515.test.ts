@@ -1,0 +1,100 @@
+// RFC 7515, JSON Web Signature: its own example, and what its sections ask of a verifier.
+import { createHmac } from 'node:crypto'
+import Fastify from 'fastify'
+import { test } from 'tap'
+import { createKeyFactory } from '../lib/jwt.ts'
+import { createKeyRing } from '../lib/keys.ts'
+import { split } from '../lib/segments.ts'
+import { createApp } from './app.ts'
+import { accessClaims, accessToken, encode, forge, SECRET } from './tokens.ts'
+
+const CLAIMS = JSON.stringify(accessClaims())
+
+/** Appendix A.1: the key, and the token in its compact form. */
+const A1_KEY = Buffer.from('AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow', 'base64url')
+const A1_TOKEN = 'eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9' +
+  '.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ' +
+  '.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk'
+
+test('appendix A.1: the example under HS256 verifies with its key', t => {
+  const { header } = split(A1_TOKEN)!
+  const [key, ...others] = createKeyRing([A1_KEY], createKeyFactory(Fastify())).keysFor(header)
+  t.same(others, [])
+  t.same(key!.verify(A1_TOKEN), { iss: 'joe', exp: 1_300_819_380, 'http://example.com/is_root': true })
+  t.end()
+})
+
+test('appendix A.1: the example does not verify with another key, nor with another payload', t => {
+  const other = createKeyRing([Buffer.from(A1_KEY).reverse()], createKeyFactory(Fastify()))
+  t.throws(() => other.keysFor(split(A1_TOKEN)!.header)[0]!.verify(A1_TOKEN))
+  const own = createKeyRing([A1_KEY], createKeyFactory(Fastify()))
+  const [header, , signature] = A1_TOKEN.split('.')
+  t.throws(() => own.keysFor(header!)[0]!.verify(`${header}.${encode('{"iss":"eve"}')}.${signature}`))
+  t.end()
+})
+
+test('appendix A.5: an unsecured JWS is refused', async t => {
+  const { app } = await createApp(t)
+  const token = `${encode('{"alg":"none"}')}.${encode(CLAIMS)}.`
+  t.throws(() => app.dualToken.verifyToken(token), { code: 'FST_DUAL_TOKEN_ACCESS_INVALID' })
+})
+
+test('section 2: base64url has no padding, no line breaks, no blanks and no other characters', async t => {
+  const { app } = await createApp(t)
+  const token = accessToken()
+  const middle = token.indexOf('.') + 5
+  for (const foreign of ['=', '\n', '\r\n', ' ', '\t', '+', '/', '%', '~', '\0', '\xa0', '\ufeff', '\u200b']) {
+    for (const at of [0, middle, token.length]) {
+      t.throws(() => app.dualToken.verifyToken(token.slice(0, at) + foreign + token.slice(at)), { code: 'FST_DUAL_TOKEN_ACCESS_INVALID' })
+    }
+  }
+})
+
+test('section 4: of a header parameter given twice the last counts', async t => {
+  const { app } = await createApp(t)
+  t.equal(app.dualToken.verifyToken(forge('{"alg":"none","alg":"HS256"}', CLAIMS)).user_id, 7)
+  t.throws(() => app.dualToken.verifyToken(forge('{"alg":"HS256","alg":"none"}', CLAIMS)))
+})
+
+test('section 4: header parameters that nobody understands are ignored', async t => {
+  const { app } = await createApp(t)
+  for (const more of ['"typ":"at+jwt"', '"typ":null', '"cty":"JWT"', '"kid":"any"', '"kid":7', '"":0', '"zip":"DEF"', '"x":{"crit":1}']) {
+    t.equal(app.dualToken.verifyToken(forge(`{"alg":"HS256",${more}}`, CLAIMS)).user_id, 7, more)
+  }
+})
+
+test('section 4.1.1: alg is case-sensitive and not optional', async t => {
+  const { app } = await createApp(t)
+  for (const header of ['{"alg":"hs256"}', '{"alg":"HS256 "}', '{"alg":"Hs256"}', '{"Alg":"HS256"}', '{}', '{"alg":"H\\u0053257"}']) {
+    t.throws(() => app.dualToken.verifyToken(forge(header, CLAIMS)), { code: 'FST_DUAL_TOKEN_ACCESS_INVALID' }, header)
+  }
+  t.equal(app.dualToken.verifyToken(forge('{"alg":"H\\u0053256"}', CLAIMS)).user_id, 7, 'an escape is the letter it stands for')
+})
+
+test('section 4.1.11: whatever is critical is not understood here', async t => {
+  const { app } = await createApp(t)
+  for (const crit of ['["b64"]', '["exp"]', '["alg"]', '[]', '[""]', 'null', '"b64"', '{}']) {
+    t.throws(() => app.dualToken.verifyToken(forge(`{"alg":"HS256","crit":${crit},"b64":true,"exp":1}`, CLAIMS)),
+      { code: 'FST_DUAL_TOKEN_ACCESS_INVALID' }, crit)
+  }
+})
+
+test('section 5.2: the signature is over the segments as they were sent, not over what they decode to', async t => {
+  const { app } = await createApp(t)
+  const [header, payload, signature] = accessToken().split('.')
+  const respaced = encode(JSON.stringify(accessClaims(), null, 1))
+  t.throws(() => app.dualToken.verifyToken(`${header}.${respaced}.${signature}`), { code: 'FST_DUAL_TOKEN_ACCESS_INVALID' })
+  t.throws(() => app.dualToken.verifyToken(`${encode('{"typ":"JWT","alg":"HS256"}')}.${payload}.${signature}`),
+    { code: 'FST_DUAL_TOKEN_ACCESS_INVALID' })
+})
+
+test('section 7.1: what is issued is a compact JWS that HMAC-SHA256 alone can check', async t => {
+  const { app } = await createApp(t)
+  const { token, refresh_token: refresh } = await app.dualToken.issueTokens({ user_id: 7 })
+  for (const issued of [token, refresh]) {
+    t.match(issued, /^[\w-]+\.[\w-]+\.[\w-]{43}$/)
+    t.same(JSON.parse(Buffer.from(issued.split('.')[0]!, 'base64url').toString()), { alg: 'HS256', typ: 'JWT' })
+    const input = issued.slice(0, issued.lastIndexOf('.'))
+    t.equal(issued, `${input}.${createHmac('sha256', SECRET).update(input).digest('base64url')}`)
+  }
+})
