@@ -1,5 +1,6 @@
 // The payload of a well-signed token → a verdict: are its claims ours, and is it the time for them (RFC 7519 section 4.1)?
 import type { Settings } from './options.ts'
+import { isStamped } from './sessions/stamp.ts'
 import type { Claims } from './types.ts'
 import { isUserId } from './user.ts'
 import { refused, type Verdict } from './verdict.ts'
@@ -14,14 +15,15 @@ const BAD_ISS = refused('INVALID', 'iss')
 const BAD_AUD = refused('INVALID', 'aud')
 const BAD_REFRESH = refused('INVALID', 'refresh')
 const BAD_USER_ID = refused('INVALID', 'user id')
+const BAD_SESSION = refused('INVALID', 'session')
 
 type Payload = Record<string, unknown>
 
-/** Judges a payload at a moment, in epoch seconds. */
-export type JudgeClaims = (payload: unknown, now: number) => Verdict
+/** Judges a payload at a moment, in epoch seconds; at null, whatever the time. */
+export type JudgeClaims = (payload: unknown, now: number | null) => Verdict
 
 export function createJudgeClaims (settings: Settings): JudgeClaims {
-  const { accessLifetime, refreshLifetime, clockTolerance, skew, issuer, audience, userIdClaim } = settings
+  const { accessLifetime, refreshLifetime, clockTolerance, skew, issuer, audience, userIdClaim, sessions } = settings
 
   return function judgeClaims (payload, now) {
     if (typeof payload !== 'object' || payload === null || Array.isArray(payload)) return NOT_AN_OBJECT
@@ -30,13 +32,14 @@ export function createJudgeClaims (settings: Settings): JudgeClaims {
     const { exp, nbf, iat, iss, aud, refresh } = claims
     if (!isFinite(exp)) return BAD_EXP
     const until = exp + clockTolerance
-    if (now >= until) return EXPIRED
+    if (now !== null && now >= until) return EXPIRED
     if (nbf !== undefined && !isFinite(nbf)) return BAD_NBF
     if (iat !== undefined && !isFinite(iat)) return BAD_IAT
     if (issuer !== undefined && iss !== issuer) return BAD_ISS
     if (audience !== undefined && aud !== audience && !(Array.isArray(aud) && aud.includes(audience))) return BAD_AUD
     if (typeof refresh !== 'boolean') return BAD_REFRESH
     if (!isUserId(claims[userIdClaim], userIdClaim)) return BAD_USER_ID
+    if (sessions !== null && !isStamped(claims)) return BAD_SESSION
 
     const lifetime = refresh ? refreshLifetime : accessLifetime
     const from = Math.max(
@@ -44,7 +47,7 @@ export function createJudgeClaims (settings: Settings): JudgeClaims {
       nbf === undefined ? -Infinity : nbf - clockTolerance,
       iat === undefined ? -Infinity : iat - skew
     )
-    if (now < from) return OUT_OF_TIME
+    if (now !== null && now < from) return OUT_OF_TIME
     return { claims: claims as unknown as Claims, refusal: null, from, until }
   }
 }

@@ -13,8 +13,14 @@ const CENTURY = 100 * 365 * 86_400
 
 /** Whole seconds, from 0 to a hundred years; null when the value is no such duration. A bare number is seconds. */
 export function readDuration (value: unknown): number | null {
+  const seconds = readSeconds(value)
+  return Number.isInteger(seconds) ? seconds : null
+}
+
+/** Seconds and parts of one, otherwise as `readDuration`. */
+export function readSeconds (value: unknown): number | null {
   const seconds = typeof value === 'string' ? readText(value) : value
-  return Number.isInteger(seconds) && (seconds as number) >= 0 && (seconds as number) <= CENTURY ? seconds as number : null
+  return typeof seconds === 'number' && seconds >= 0 && seconds <= CENTURY ? seconds : null
 }
 
 function readText (text: string): number | null {

@@ -6,6 +6,8 @@ interface ErrorEntry {
   readonly message: string
   /** What follows `Bearer` in the challenge (RFC 6750 section 3); absent: no challenge is sent. */
   readonly challenge?: string
+  /** Seconds (RFC 9110 section 10.2.3). */
+  readonly retryAfter?: number
 }
 
 const UNAUTHORIZED = 'User must be authorized.'
@@ -20,13 +22,18 @@ export const errorTable = {
   ACCESS_MISSING: { status: 401, message: UNAUTHORIZED, challenge: '' },
   ACCESS_INVALID: { status: 401, message: UNAUTHORIZED, challenge: invalidToken('The access token is not valid') },
   ACCESS_EXPIRED: { status: 401, message: UNAUTHORIZED, challenge: invalidToken('The access token expired') },
+  ACCESS_REVOKED: { status: 401, message: UNAUTHORIZED, challenge: invalidToken('The session was ended') },
   ACCESS_IS_REFRESH: { status: 403, message: 'Do not use refresh token.', challenge: invalidToken('A refresh token is not an access token') },
   REFRESH_MISSING: { status: 403, message: WRONG_TOKEN },
   REFRESH_INVALID: { status: 403, message: WRONG_TOKEN },
   REFRESH_EXPIRED: { status: 403, message: WRONG_TOKEN },
   REFRESH_IS_ACCESS: { status: 403, message: WRONG_TOKEN },
+  REFRESH_REVOKED: { status: 403, message: WRONG_TOKEN },
+  REFRESH_REUSED: { status: 403, message: WRONG_TOKEN },
   REFRESH_USER_GONE: { status: 403, message: WRONG_TOKEN },
+  SESSION_UNKNOWN: { status: 404, message: 'No such session.' },
   LOGIN_REFUSED: { status: 401, message: 'Invalid credentials.', challenge: '' },
+  STORE_UNAVAILABLE: { status: 503, message: 'Try again later.', retryAfter: 1 },
   OPTION_INVALID: { status: 500, message: '%s' },
   USER_INVALID: { status: 500, message: '%s' }
 } as const satisfies Record<string, ErrorEntry>
@@ -67,11 +74,12 @@ export type CreateRefusal = (suffix: RefusalSuffix, reason?: string) => DualToke
  */
 export function createRefusals (realm: string | undefined): CreateRefusal {
   const realmPart = realm === undefined ? '' : `realm="${realm.replace(/["\\]/g, '\\$&')}"`
-  const headersBySuffix = new Map(Object.entries<ErrorEntry>(errorTable).map(([suffix, { challenge }]) => {
+  const headersBySuffix = new Map(Object.entries<ErrorEntry>(errorTable).map(([suffix, { challenge, retryAfter }]) => {
     const headers: Record<string, string> = { 'cache-control': 'no-store' }
     if (challenge !== undefined) {
       headers['www-authenticate'] = `Bearer ${[realmPart, challenge].filter(Boolean).join(', ')}`.trimEnd()
     }
+    if (retryAfter !== undefined) headers['retry-after'] = String(retryAfter)
     return [suffix, Object.freeze(headers)]
   }))
 

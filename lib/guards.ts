@@ -2,6 +2,7 @@
 import type { VerdictOf } from './authenticate.ts'
 import type { CreateRefusal } from './errors.ts'
 import type { Guard } from './types.ts'
+import { suffixOf } from './verdict.ts'
 
 export interface Guards {
   readonly loginRequired: Guard
@@ -12,14 +13,14 @@ export function createGuards (verdictOf: VerdictOf, createRefusal: CreateRefusal
   return {
     loginRequired (request, _reply, done) {
       const { claims, refusal } = verdictOf(request)
-      if (claims === null) return done(createRefusal(`ACCESS_${refusal.kind}`, refusal.reason))
+      if (claims === null) return done(createRefusal(suffixOf('ACCESS', refusal.kind), refusal.reason))
       if (claims.refresh) return done(createRefusal('ACCESS_IS_REFRESH'))
       done()
     },
 
     refreshRequired (request, _reply, done) {
       const { claims, refusal } = verdictOf(request)
-      if (claims === null) return done(createRefusal(`REFRESH_${refusal.kind}`, refusal.reason))
+      if (claims === null) return done(createRefusal(suffixOf('REFRESH', refusal.kind), refusal.reason))
       if (!claims.refresh) return done(createRefusal('REFRESH_IS_ACCESS'))
       done()
     }

@@ -3,11 +3,16 @@ import { createFault } from './errors.ts'
 import type { KeyRing } from './keys.ts'
 import type { Settings } from './options.ts'
 import { MAX_TOKEN_LENGTH } from './segments.ts'
+import type { Stamp } from './sessions/stamp.ts'
 import type { TokenReply } from './types.ts'
 import type { UserClaims } from './user.ts'
 
-/** Makes a pair, or an access token alone; throws `FST_DUAL_TOKEN_USER_INVALID` when the claims do not fit a token. */
-export type Issue = <Need extends boolean>(claims: UserClaims, needRefreshToken: Need) => TokenReply<Need>
+/**
+ * Makes a pair, or an access token alone; with a stamp, for a session.
+ *
+ * @throws `FST_DUAL_TOKEN_USER_INVALID` when the claims do not fit a token
+ */
+export type Issue = <Need extends boolean>(claims: UserClaims, needRefreshToken: Need, stamp?: Stamp) => TokenReply<Need>
 
 export function createIssue (settings: Settings, ring: KeyRing): Issue {
   const { accessLifetime, refreshLifetime, issuer, audience } = settings
@@ -16,20 +21,27 @@ export function createIssue (settings: Settings, ring: KeyRing): Issue {
     ...(audience !== undefined && { aud: audience })
   }
 
-  return function issue<Need extends boolean> (claims: UserClaims, needRefreshToken: Need) {
-    const iat = Math.floor(settings.now() / 1000)
-    const sign = (refresh: boolean, lifetime: number): string => {
-      const token = ring.sign({ ...claims, ...addressed, refresh, iat, exp: iat + lifetime })
-      if (token.length > MAX_TOKEN_LENGTH) {
-        throw createFault('USER_INVALID', `A user's claims must fit a token of ${MAX_TOKEN_LENGTH} characters.`)
-      }
-      return token
-    }
+  function sign (claims: object): string {
+    const token = ring.sign(claims)
+    if (token.length <= MAX_TOKEN_LENGTH) return token
+    throw createFault('USER_INVALID', `A user's claims must fit a token of ${MAX_TOKEN_LENGTH} characters.`)
+  }
+
+  return function issue<Need extends boolean> (claims: UserClaims, needRefreshToken: Need, stamp?: Stamp) {
+    const now = seconds(stamp?.now ?? settings.now())
+    const access = { iat: now, exp: now + accessLifetime, ...(stamp && { sid: stamp.sid, gen: stamp.gen }) }
+    const refresh = stamp === undefined
+      ? { iat: now, exp: now + refreshLifetime }
+      : { iat: seconds(stamp.issuedAt), exp: seconds(stamp.expiresAt), sid: stamp.sid, gen: stamp.gen, n: stamp.nonce }
     return {
-      token: sign(false, accessLifetime),
-      ...(needRefreshToken && { refresh_token: sign(true, refreshLifetime) }),
+      token: sign({ ...claims, ...addressed, refresh: false, ...access }),
+      ...(needRefreshToken && { refresh_token: sign({ ...claims, ...addressed, refresh: true, ...refresh }) }),
       token_type: 'Bearer',
       expires_in: accessLifetime
     } as TokenReply<Need>
   }
+}
+
+function seconds (milliseconds: number): number {
+  return Math.floor(milliseconds / 1000)
 }

@@ -5,6 +5,7 @@ import { readDuration } from './durations.ts'
 import { createFault } from './errors.ts'
 import { readRoutes, type RouteSettings } from './route-options.ts'
 import { readSecret, secretFlaw } from './secrets.ts'
+import { readSessions, type SessionSettings } from './session-options.ts'
 import { RESERVED_CLAIMS } from './user.ts'
 
 /** The options, checked and complete; durations in seconds. */
@@ -21,6 +22,7 @@ export interface Settings {
   readonly realm: string | undefined
   readonly cache: number
   readonly routes: RouteSettings | null
+  readonly sessions: SessionSettings | null
   /** Milliseconds. */
   readonly now: () => number
 }
@@ -45,6 +47,7 @@ const OptionSchemas: Readonly<Record<string, TSchema>> = {
   realm: Type.String({ pattern: '^[\\x20-\\x7e]+$', description: 'printable ASCII' }),
   cache: Type.Integer({ minimum: 0, maximum: 1_000_000, description: 'a whole number from 0 to 1000000' }),
   routes: Type.Union([Type.Literal(false), Type.Object({})], { description: 'an object or false' }),
+  sessions: Type.Object({}, { description: 'an object' }),
   now: Type.Function([], Type.Number(), { description: 'a function that answers milliseconds' })
 }
 
@@ -70,6 +73,7 @@ export function resolveOptions (options: unknown): Settings {
     realm: given.realm as string | undefined,
     cache: given.cache as number | undefined ?? 10_000,
     routes: given.routes === undefined || given.routes === false ? null : readRoutes(given.routes as object),
+    sessions: given.sessions === undefined ? null : readSessions(given.sessions as object, accessLifetime, refreshLifetime),
     now: given.now as (() => number) | undefined ?? Date.now
   })
 }

@@ -36,6 +36,12 @@ interface RegisteredClaims {
   readonly nbf?: number
   readonly iss?: string
   readonly aud?: string | string[]
+  /** With sessions: the session's id. */
+  readonly sid?: string
+  /** With sessions: the generation of the tokens. */
+  readonly gen?: number
+  /** With sessions, in a refresh token: the session's nonce. */
+  readonly n?: string
 }
 
 type TokenClaims<Refresh extends boolean> =

@@ -1,5 +1,6 @@
 // What the application calls a user → the claims of a token; the rule for ids that issuing and verifying share.
 import { createFault } from './errors.ts'
+import type { Claims, UserId } from './types.ts'
 
 /** The claims of a user, as JSON carries them: a good id, and nothing reserved. */
 export type UserClaims = Readonly<Record<string, unknown>>
@@ -43,4 +44,14 @@ function toJson (user: unknown): Record<string, unknown> | null {
     throw createFault('USER_INVALID', 'A user must be made of what JSON can carry.')
   }
   return text === undefined ? null : JSON.parse(text)
+}
+
+/** Whose token it is; the claims were accepted, so the id is a good one. */
+export function userIdOf (claims: Claims, userIdClaim: string): UserId {
+  return (claims as unknown as Record<string, UserId>)[userIdClaim]!
+}
+
+/** The three ways in which an application says that there is nobody. */
+export function isNobody (user: unknown): user is null | undefined | false {
+  return user === null || user === undefined || user === false
 }

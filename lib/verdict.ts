@@ -1,8 +1,9 @@
 // What a look at a request or a token found: the claims of a good token, or why there are none.
+import type { RefusalSuffix } from './errors.ts'
 import type { Claims } from './types.ts'
 
-/** Why there are no claims; the guards put `ACCESS_` or `REFRESH_` before it. */
-export type RefusalKind = 'MISSING' | 'INVALID' | 'EXPIRED'
+/** Why there are no claims; with sessions, also that theirs was ended, or that nobody can say. */
+export type RefusalKind = 'MISSING' | 'INVALID' | 'EXPIRED' | 'REVOKED' | 'UNAVAILABLE'
 
 export interface Refusal {
   readonly kind: RefusalKind
@@ -28,4 +29,9 @@ export type Verdict = Accepted | Refused
 /** Makes a refusal; the verdicts are constants, so that refusing allocates nothing. */
 export function refused (kind: RefusalKind, reason: string): Refused {
   return Object.freeze({ claims: null, refusal: Object.freeze({ kind, reason }) })
+}
+
+/** The error for a refusal, where a token of that kind was called for. */
+export function suffixOf (wanted: 'ACCESS' | 'REFRESH', kind: RefusalKind): RefusalSuffix {
+  return kind === 'UNAVAILABLE' ? 'STORE_UNAVAILABLE' : `${wanted}_${kind}`
 }

@@ -1,0 +1,43 @@
+// A sign-in → a session: its record, and the stamp of its first tokens.
+import type { SessionSettings } from '../session-options.ts'
+import type { UserId } from '../types.ts'
+import type { Ask } from './ask.ts'
+import type { Client } from './client.ts'
+import type { Emit } from './events.ts'
+import { createRandom, hashNonce, type Stamp } from './stamp.ts'
+import type { SessionRecord } from './store.ts'
+
+/** Keeps the session of a stamp; false when the user was revoked since the sign-in began. */
+export type CreateSession = (stamp: Stamp, userId: UserId, client: Client, began: number) => Promise<boolean>
+
+/** @param began the moment, by `performance.now()`, at which the sign-in began: before its credentials were looked at */
+export function createCreateSession ({ keepFor }: SessionSettings, ask: Ask, emit: Emit): CreateSession {
+  return async function createSession ({ sid, nonce, now, issuedAt, expiresAt }, userId, { ip, userAgent }, began) {
+    const record: SessionRecord = {
+      id: sid,
+      userId,
+      generation: 0,
+      parentGeneration: -1,
+      confirmed: false,
+      rotatedAt: 0,
+      displacedAt: 0,
+      issuedAt,
+      nonceHash: hashNonce(nonce),
+      createdAt: now,
+      expiresAt,
+      lastUsedAt: now,
+      ip,
+      userAgent
+    }
+    const created = await ask(store => store.create(record, { now, keepFor, elapsed: performance.now() - began }))
+    if (created) emit('created', sid, { userId, ip })
+    else emit('refused', sid, { userId, ip, reason: 'the user was revoked during the sign-in' })
+    return created
+  }
+}
+
+/** The stamp of a new session's first tokens, that end after so many whole seconds; both ends come from one reading of the clock. */
+export function stampOf (now: number, lifetime: number): Stamp {
+  const issuedAt = Math.floor(now / 1000) * 1000
+  return { sid: createRandom(), gen: 0, nonce: createRandom(), now, issuedAt, expiresAt: issuedAt + lifetime * 1000 }
+}

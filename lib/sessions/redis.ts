@@ -1,0 +1,191 @@
+// The store of many processes: sessions in Redis or Valkey, one script and one round trip per operation.
+import { randomUUID } from 'node:crypto'
+import type { UserId } from '../types.ts'
+import * as scripts from './redis-scripts.ts'
+import type { Rotation, SessionRecord, SessionStore } from './store.ts'
+
+type Argument = string | number
+
+/** What is used of an ioredis client (of a server, of Sentinels or of a Cluster), as @fastify/redis gives it. */
+export interface RedisClient {
+  readonly status?: string
+  evalsha (sha: string, keyCount: number, ...keysAndArguments: Argument[]): Promise<unknown>
+  eval (script: string, keyCount: number, ...keysAndArguments: Argument[]): Promise<unknown>
+  connect (): Promise<unknown>
+  duplicate (): RedisSubscriber
+}
+
+/** What is used of the second connection, which listens. */
+export interface RedisSubscriber {
+  readonly status?: string
+  connect (): Promise<unknown>
+  subscribe (channel: string): Promise<unknown>
+  on (event: 'ready' | 'error' | 'message', listener: (...values: string[]) => void): unknown
+  disconnect (): void
+}
+
+const MARK_LIFE = 60_000
+const OVERLAP = 60_000
+const PAGE = 10_000
+const BATCH = 500
+
+/**
+ * A session store in Redis or Valkey. Its clock is the server's. The client stays the application's: it is never closed.
+ *
+ * @param client an ioredis client
+ * @param options `prefix`: of every key, default `'dual-token:'`. All keys share one hash tag, so that a Cluster keeps them in one
+ * slot; a prefix with a hash tag of its own is used as it is.
+ */
+export function redisStore (client: RedisClient, { prefix = 'dual-token:' }: { prefix?: string } = {}): SessionStore {
+  const base = /\{[^}]+\}/.test(prefix) ? prefix : `${prefix}{sessions}:`
+  const feed = `${base}revoked`
+  const epoch = `${base}epoch`
+  const sessionKey = (id: string): string => `${base}session:${id}`
+  const indexKey = (userId: UserId): string => `${base}user:${JSON.stringify(userId)}`
+
+  async function run ({ sha, text }: scripts.Script, keys: string[], values: Argument[]): Promise<unknown> {
+    if (client.status === 'wait') client.connect().catch(() => {}) // What it fails with, the next command says.
+    // A client that is not connected would queue the command, and run it when nobody waits for it any more.
+    if (client.status !== undefined && client.status !== 'ready') throw new Error(`the Redis client is not ready: ${client.status}`)
+    try {
+      return await client.evalsha(sha, keys.length, ...keys, ...values)
+    } catch (error) {
+      if (!(error instanceof Error) || !error.message.includes('NOSCRIPT')) throw error
+      return await client.eval(text, keys.length, ...keys, ...values)
+    }
+  }
+
+  /** Each batch is a step of its own: the ids of a user's sessions are known before the keys of a script can be named. */
+  async function inBatches<T> (ids: readonly string[], step: (batch: string[]) => Promise<T>): Promise<T[]> {
+    const results: T[] = []
+    for (let i = 0; i < ids.length; i += BATCH) results.push(await step(ids.slice(i, i + BATCH)))
+    return results
+  }
+
+  return {
+    async create (session, { now, keepFor, elapsed }) {
+      const life = session.expiresAt - now + keepFor
+      const created = await run(scripts.CREATE,
+        [sessionKey(session.id), indexKey(session.userId), `${base}mark:${JSON.stringify(session.userId)}`, epoch],
+        [Math.round(elapsed * 1000), life, keepFor, randomUUID(), session.id, ...fieldsOf(session)])
+      return created === 1
+    },
+
+    async rotate (attempt) {
+      const { sessionId, userId, sliding } = attempt
+      const [outcome, since, generation, issuedAt, expiresAt] = await run(scripts.ROTATE,
+        [sessionKey(sessionId), indexKey(userId), feed],
+        [
+          sessionId, JSON.stringify(userId), attempt.generation, attempt.nonceHash, attempt.now, attempt.keepFor, attempt.rotate ? 1 : 0,
+          attempt.grace, attempt.recovery, sliding?.lifetime ?? '', sliding?.maxLifetime ?? '', attempt.ip ?? '', attempt.userAgent ?? '', feed
+        ]) as string[]
+      const sinceRotation = since === '' ? null : Number(since)
+      const granted = generation !== undefined && {
+        generation: Number(generation), issuedAt: Number(issuedAt), expiresAt: Number(expiresAt)
+      }
+      return { outcome, sinceRotation, ...granted } as Rotation
+    },
+
+    async confirm ({ sessionId, generation, now, keepFor }) {
+      return await run(scripts.CONFIRM, [sessionKey(sessionId), feed], [sessionId, generation, now, keepFor, feed]) as
+        'confirmed' | 'reused' | 'unknown'
+    },
+
+    async revoke ({ sessionId, userId, mustExist, keepFor }) {
+      const index = userId === undefined ? [] : [indexKey(userId)]
+      const told = await run(scripts.REVOKE, [sessionKey(sessionId), feed, ...index],
+        [sessionId, keepFor, feed, mustExist ? 1 : 0, userId === undefined ? '' : JSON.stringify(userId)])
+      return told === 1
+    },
+
+    async revokeUser ({ userId, keepFor }) {
+      const index = indexKey(userId)
+      const ids = await run(scripts.MARK_USER, [index, `${base}mark:${JSON.stringify(userId)}`], [MARK_LIFE]) as string[]
+      await inBatches(ids, batch =>
+        run(scripts.REVOKE_MANY, [index, feed, ...batch.map(sessionKey)], [keepFor, feed, ...batch]))
+      return ids
+    },
+
+    async list ({ userId, now }) {
+      const index = indexKey(userId)
+      const ids = await run(scripts.INDEX, [index], []) as string[]
+      const pages = await inBatches(ids, async batch =>
+        await run(scripts.READ_MANY, [index, ...batch.map(sessionKey)], batch) as string[][])
+      return pages.flat().map(recordOf).filter(record => now < record.expiresAt)
+    },
+
+    async revokedSince (cursor, { keepFor }) {
+      const { lowest, skip, began } = readCursor(cursor)
+      const [epochId, age, clock, rows] = await run(scripts.REVOKED_SINCE, [feed, epoch], [lowest, skip, PAGE, keepFor, randomUUID()]) as
+        [string, string, string, string[]]
+      const sessionIds = rows.filter((_, i) => i % 2 === 0)
+      const more = sessionIds.length === PAGE
+      return {
+        epoch: epochId,
+        age: Number(age),
+        sessionIds,
+        more,
+        cursor: more ? nextPage(rows, lowest, skip, began ?? clock) : began ?? clock
+      }
+    },
+
+    subscribe (onRevoked) {
+      const subscriber = client.duplicate()
+      // Both fail only while it is cut off: it connects again by itself, is then ready, and meanwhile polling goes on.
+      const ignore = (): void => {}
+      subscriber.on('error', ignore)
+      subscriber.on('ready', () => { subscriber.subscribe(feed).catch(ignore) })
+      subscriber.on('message', (_channel, ids) => onRevoked(ids!.split(' ')))
+      if (subscriber.status === 'wait') subscriber.connect().catch(ignore)
+      return () => subscriber.disconnect()
+    }
+  }
+}
+
+const TEXT_FIELDS = ['id', 'nonceHash', 'ip', 'userAgent'] as const
+const NUMBER_FIELDS = [
+  'generation', 'parentGeneration', 'rotatedAt', 'displacedAt', 'issuedAt', 'createdAt', 'expiresAt', 'lastUsedAt'
+] as const
+
+function fieldsOf (record: SessionRecord): Argument[] {
+  return [
+    'userId', JSON.stringify(record.userId), 'confirmed', record.confirmed ? 1 : 0,
+    ...TEXT_FIELDS.flatMap(name => [name, record[name] ?? '']),
+    ...NUMBER_FIELDS.flatMap(name => [name, record[name]])
+  ]
+}
+
+function recordOf (reply: string[]): SessionRecord {
+  const fields = new Map<string, string>()
+  for (let i = 0; i < reply.length; i += 2) fields.set(reply[i]!, reply[i + 1]!)
+  return {
+    userId: JSON.parse(fields.get('userId')!),
+    confirmed: fields.get('confirmed') === '1',
+    ...Object.fromEntries(TEXT_FIELDS.map(name => [name, fields.get(name) || null])),
+    ...Object.fromEntries(NUMBER_FIELDS.map(name => [name, Number(fields.get(name))]))
+  } as SessionRecord
+}
+
+interface FeedPosition {
+  /** The lowest score to read. */
+  readonly lowest: string
+  /** How many ids to pass over from there: those of that score that were read before. */
+  readonly skip: number
+  /** The server's clock at the first page of this read; undefined before it. */
+  readonly began: string | undefined
+}
+
+/** A cursor is where the read before began, or, between the pages of one, `lowest:skip:began`. */
+function readCursor (cursor: string | null): FeedPosition {
+  if (cursor === null) return { lowest: '-inf', skip: 0, began: undefined }
+  const [lowest, skip, began] = cursor.split(':') as [string, string?, string?]
+  if (skip === undefined) return { lowest: String(Number(lowest) - OVERLAP), skip: 0, began: undefined }
+  return { lowest, skip: Number(skip), began }
+}
+
+/** Many ids can share a score, more than a page. */
+function nextPage (rows: readonly string[], lowest: string, skip: number, began: string): string {
+  const last = rows.at(-1)!
+  const ofLast = rows.filter((score, i) => i % 2 === 1 && score === last).length
+  return `${last}:${last === lowest ? skip + ofLast : ofLast}:${began}`
+}

@@ -1,0 +1,48 @@
+// A good refresh token → the stamp of the tokens that follow it, decided by the store, or a refusal.
+import type { CreateRefusal } from '../errors.ts'
+import type { SessionSettings } from '../session-options.ts'
+import type { RefreshClaims, UserId } from '../types.ts'
+import type { Ask } from './ask.ts'
+import type { Client } from './client.ts'
+import type { Emit } from './events.ts'
+import type { Feed } from './feed.ts'
+import { hashNonce, sessionOf, type Stamp } from './stamp.ts'
+
+/** Rejects with a `REFRESH_…` refusal or `STORE_UNAVAILABLE`. */
+export type Rotate = (claims: RefreshClaims, userId: UserId, client: Client) => Promise<Stamp>
+
+export interface RotateParts {
+  readonly settings: SessionSettings
+  /** The plugin's clock, in milliseconds. */
+  readonly now: () => number
+  readonly feed: Feed
+  readonly ask: Ask
+  readonly emit: Emit
+  readonly createRefusal: CreateRefusal
+}
+
+export function createRotate ({ settings, now, feed, ask, emit, createRefusal }: RotateParts): Rotate {
+  const { rotate, grace, recovery, sliding, keepFor } = settings
+
+  return async function rotateSession (claims, userId, client) {
+    const { sid, gen, nonce } = sessionOf(claims)
+    const moment = now()
+    const rotation = await ask(store => store.rotate({
+      sessionId: sid, userId, generation: gen, nonceHash: hashNonce(nonce), rotate, grace, recovery, sliding, now: moment, keepFor, ...client
+    }))
+    const { outcome, sinceRotation } = rotation
+    const details = { userId, ip: client.ip, sinceRotation }
+
+    if (outcome === 'reused') {
+      feed.add([sid])
+      emit('reused', sid, { ...details, reason: 'a refresh token that was used up, or not of this session' })
+      throw createRefusal('REFRESH_REUSED', 'reused')
+    }
+    if (outcome === 'revoked' || outcome === 'unknown' || outcome === 'expired') {
+      emit('refused', sid, { ...details, reason: outcome })
+      throw createRefusal(outcome === 'expired' ? 'REFRESH_EXPIRED' : 'REFRESH_REVOKED', `session ${outcome}`)
+    }
+    emit(outcome, sid, details)
+    return { sid, gen: rotation.generation, nonce, now: moment, issuedAt: rotation.issuedAt, expiresAt: rotation.expiresAt }
+  }
+}

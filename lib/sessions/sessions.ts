@@ -1,0 +1,59 @@
+// Connects the parts of sessions: settings → what the roads, the guards and the application use. No decisions.
+import type { FastifyBaseLogger } from 'fastify'
+import type { CreateRefusal } from '../errors.ts'
+import type { SessionSettings } from '../session-options.ts'
+import type { Claims, UserId } from '../types.ts'
+import { createAsk, type Ask } from './ask.ts'
+import { createCheckSession, type CheckSession } from './check.ts'
+import { createCreateSession, type CreateSession } from './create.ts'
+import { createEmit } from './events.ts'
+import { createFeed, type Feed } from './feed.ts'
+import { createRevoke, type Revoke } from './revoke.ts'
+import { createRotate, type Rotate } from './rotate.ts'
+import type { SessionRecord } from './store.ts'
+
+export interface Sessions {
+  readonly settings: SessionSettings
+  readonly ask: Ask
+  readonly feed: Feed
+  readonly check: CheckSession
+  readonly create: CreateSession
+  readonly rotate: Rotate
+  readonly revoke: Revoke
+  list (userId: UserId): Promise<readonly SessionRecord[]>
+  close (): Promise<void>
+}
+
+export interface SessionParts {
+  readonly settings: SessionSettings
+  /** The plugin's clock, in milliseconds. */
+  readonly now: () => number
+  readonly userIdOf: (claims: Claims) => UserId
+  readonly createRefusal: CreateRefusal
+  readonly log: FastifyBaseLogger
+}
+
+export function createSessions ({ settings, now, userIdOf, createRefusal, log }: SessionParts): Sessions {
+  const { store, storeTimeout, onEvent, keepFor } = settings
+  const ask = createAsk(store, storeTimeout, createRefusal)
+  const emit = createEmit(onEvent, log)
+  const feed = createFeed(settings, now, ask, log)
+
+  return {
+    settings,
+    ask,
+    feed,
+    check: createCheckSession({ settings, now, userIdOf, feed, ask, emit }),
+    create: createCreateSession(settings, ask, emit),
+    rotate: createRotate({ settings, now, feed, ask, emit, createRefusal }),
+    revoke: createRevoke(settings, now, feed, ask, emit),
+    async list (userId) {
+      const records = await ask(store => store.list({ userId, now: now(), keepFor }))
+      return [...records].sort((a, b) => b.lastUsedAt - a.lastUsedAt || b.createdAt - a.createdAt)
+    },
+    async close () {
+      feed.stop()
+      await store.close?.()
+    }
+  }
+}
