@@ -16,6 +16,12 @@ test('a number or a string with a unit is read as whole seconds', async t => {
   for (const [value, seconds] of cases) t.equal(readDuration(value), seconds, JSON.stringify(value))
 })
 
+test('a decimal fraction is read as people mean it, not as binary rounds it', async t => {
+  for (const [value, seconds] of [['1.1h', 3960], ['2.2 hours', 7920], ['0.7d', 60_480], ['1.1 min', 66], ['0.55w', 332_640]] as const) {
+    t.equal(readDuration(value), seconds, value)
+  }
+})
+
 test('what is no duration is null', async t => {
   const cases = [
     -1, 1.5, NaN, Infinity, CENTURY + 1, 1n, true, false, null, undefined, {}, [], [7200], new Date(0), () => 7200,
