@@ -18,10 +18,11 @@ interface Started extends Omit<ServerProcess, 'url'> {
   waitFor (pattern: RegExp): Promise<string | undefined>
 }
 
-/** Starts a TypeScript file; the process is ended with the test. */
+/** Starts a file; the process is ended with the test. */
 export function start (t: Test, file: string, env: NodeJS.ProcessEnv = {}): Started {
   // `env -u`: as a user starts it, without the loaders that the test runner puts into every process.
-  const child = spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, '--import', 'tsx', file], {
+  const loader = file.endsWith('.ts') ? ['--import', 'tsx'] : []
+  const child = spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, ...loader, file], {
     env: { PATH: process.env.PATH, PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe']
   })
