@@ -26,5 +26,6 @@ export function readSeconds (value: unknown): number | null {
 function readText (text: string): number | null {
   const [, amount, unit] = DURATION.exec(text.trim().toLowerCase()) ?? []
   const scale = unit === undefined ? undefined : SECONDS_BY_UNIT.get(unit)
-  return scale === undefined ? null : Number(amount) * scale
+  // To the millisecond: 1.1 × 3600 is 3960.0000000000005 in binary.
+  return scale === undefined ? null : Math.round(Number(amount) * scale * 1000) / 1000
 }

@@ -35,8 +35,8 @@ const Duration = Type.Union([Type.Number(), Type.String()], {
   description: "whole seconds, or a string with a unit such as '15m', '2h' or '14d'"
 })
 
-/** Each description ends the sentence "Option x must be …". */
-const OptionSchemas: Readonly<Record<string, TSchema>> = {
+/** Every option; each description ends the sentence "Option x must be …". */
+export const OptionSchemas: Readonly<Record<string, TSchema>> = {
   secret: Type.Union([Secret, Type.Array(Secret, { minItems: 1 })], { description: 'a string or a Buffer, or a list of them' }),
   accessExpiresIn: Duration,
   refreshExpiresIn: Duration,

@@ -1,0 +1,89 @@
+import { readFileSync, readdirSync } from 'node:fs'
+import { test } from 'tap'
+import { createFault, createRefusals, errorTable, type ErrorSuffix, type RefusalSuffix } from '../lib/errors.ts'
+
+const FAULTS = ['OPTION_INVALID', 'USER_INVALID'] as const
+const REFUSALS = Object.keys(errorTable).filter(suffix => !(FAULTS as readonly string[]).includes(suffix)) as RefusalSuffix[]
+
+test('every error is as documented', async t => {
+  const invalid = (description: string) => `Bearer error="invalid_token", error_description="${description}"`
+  const documented: Record<RefusalSuffix, [number, string, string | undefined]> = {
+    ACCESS_MISSING: [401, 'User must be authorized.', 'Bearer'],
+    ACCESS_INVALID: [401, 'User must be authorized.', invalid('The access token is not valid')],
+    ACCESS_EXPIRED: [401, 'User must be authorized.', invalid('The access token expired')],
+    ACCESS_IS_REFRESH: [403, 'Do not use refresh token.', invalid('A refresh token is not an access token')],
+    REFRESH_MISSING: [403, 'Wrong Token', undefined],
+    REFRESH_INVALID: [403, 'Wrong Token', undefined],
+    REFRESH_EXPIRED: [403, 'Wrong Token', undefined],
+    REFRESH_IS_ACCESS: [403, 'Wrong Token', undefined],
+    REFRESH_USER_GONE: [403, 'Wrong Token', undefined],
+    LOGIN_REFUSED: [401, 'Invalid credentials.', 'Bearer']
+  }
+  t.strictSame(REFUSALS, Object.keys(documented))
+
+  const createRefusal = createRefusals(undefined)
+  for (const suffix of REFUSALS) {
+    const error = createRefusal(suffix)
+    t.strictSame([error.statusCode, error.message, error.headers?.['www-authenticate']], documented[suffix], suffix)
+    t.equal(error.code, `FST_DUAL_TOKEN_${suffix}`)
+    t.ok(error instanceof Error)
+  }
+})
+
+test('every refusal carries Cache-Control: no-store', async t => {
+  for (const realm of [undefined, 'shop']) {
+    for (const suffix of REFUSALS) t.equal(createRefusals(realm)(suffix).headers?.['cache-control'], 'no-store', suffix)
+  }
+})
+
+test('every 401 carries a challenge (RFC 9110 section 15.5.2)', async t => {
+  for (const suffix of REFUSALS) {
+    const { statusCode, headers } = createRefusals(undefined)(suffix)
+    if (statusCode === 401) t.match(headers?.['www-authenticate'], /^Bearer\b/, suffix)
+  }
+})
+
+test('the realm comes first in the challenge, with its quotes and backslashes escaped', async t => {
+  const challenge = (realm: string, suffix: RefusalSuffix) => createRefusals(realm)(suffix).headers?.['www-authenticate']
+  t.equal(challenge('shop', 'ACCESS_MISSING'), 'Bearer realm="shop"')
+  t.equal(challenge('shop', 'ACCESS_EXPIRED'), 'Bearer realm="shop", error="invalid_token", error_description="The access token expired"')
+  t.equal(challenge('a "b" \\ c', 'LOGIN_REFUSED'), 'Bearer realm="a \\"b\\" \\\\ c"')
+  t.equal(challenge('shop', 'REFRESH_MISSING'), undefined)
+})
+
+test('the headers of a refusal cannot be changed for the next one', async t => {
+  const createRefusal = createRefusals(undefined)
+  const { headers } = createRefusal('ACCESS_MISSING')
+  t.ok(Object.isFrozen(headers))
+  t.equal(createRefusal('ACCESS_MISSING').headers, headers)
+})
+
+test('the reason is the cause, and not in the message', async t => {
+  const createRefusal = createRefusals(undefined)
+  const error = createRefusal('ACCESS_INVALID', 'signature')
+  t.match(error.cause, { message: 'signature' })
+  t.equal(error.message, 'User must be authorized.')
+  t.equal(createRefusal('ACCESS_INVALID').cause, undefined)
+})
+
+test('a fault is a 500 that says its sentence as it is', async t => {
+  for (const suffix of FAULTS) {
+    for (const sentence of ['Option a must be b.', '100 %s sure, %d of %j']) {
+      t.match(createFault(suffix, sentence), { code: `FST_DUAL_TOKEN_${suffix}`, statusCode: 500, message: sentence, headers: undefined })
+    }
+  }
+})
+
+test('no code in the table is dead', async t => {
+  const folder = new URL('../lib/', import.meta.url)
+  const source = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter(file => file.endsWith('.ts') && file !== 'errors.ts')
+    .map(file => readFileSync(new URL(file, folder), 'utf8'))
+    .join('\n')
+  const kinds = [...source.matchAll(/refused\('([A-Z]+)'/g)].map(([, kind]) => kind!)
+  const used = new Set([...source.matchAll(/'([A-Z]+(?:_[A-Z]+)+)'/g)].map(([, suffix]) => suffix!))
+  for (const [, prefix] of source.matchAll(/`([A-Z]+_)\$\{refusal\.kind\}`/g)) {
+    for (const kind of kinds) used.add(`${prefix}${kind}`)
+  }
+  for (const suffix of Object.keys(errorTable) as ErrorSuffix[]) t.ok(used.has(suffix), suffix)
+})

@@ -1,0 +1,180 @@
+import Fastify, { type FastifyInstance, type InjectOptions, type onRequestHookHandler, type preHandlerHookHandler } from 'fastify'
+import { test, type Test } from 'tap'
+import { dualToken } from '../lib/index.ts'
+import { bearer, createApp, createClock } from './app.ts'
+import { accessToken, mint, NOW, OTHER_SECRET, refreshToken, SECRET } from './tokens.ts'
+
+const answer = async () => 'in'
+
+/** What each kind of caller gets from a guarded route: `in`, or the end of the error's code. */
+async function outcomes (app: FastifyInstance, route: InjectOptions | string): Promise<string[]> {
+  const options = typeof route === 'string' ? { url: route } : route
+  const found = []
+  for (const headers of [{}, bearer(accessToken()), bearer(refreshToken())]) {
+    const reply = await app.inject({ ...options, headers })
+    found.push(reply.statusCode === 200 ? 'in' : String(reply.json().code).replace('FST_DUAL_TOKEN_', ''))
+  }
+  return found
+}
+
+const FOR_ACCESS = ['ACCESS_MISSING', 'in', 'ACCESS_IS_REFRESH']
+const FOR_REFRESH = ['REFRESH_MISSING', 'REFRESH_IS_ACCESS', 'in']
+
+async function createBare (t: Test): Promise<FastifyInstance> {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(dualToken, { secret: SECRET, now: createClock().now })
+  return app
+}
+
+test('each reason has its code, and all codes of one status their one message', async t => {
+  const { app } = await createApp(t)
+  const cases: Array<[string, string, Record<string, string>]> = [
+    ['MISSING', 'no token', {}],
+    ['MISSING', 'another scheme', { authorization: 'Basic eA==' }],
+    ['INVALID', 'a forged token', bearer(accessToken({}, OTHER_SECRET))],
+    ['INVALID', 'a malformed token', bearer('x')],
+    ['INVALID', 'a tab after the scheme', { authorization: `Bearer\t${accessToken()}` }],
+    ['EXPIRED', 'an expired access token', bearer(accessToken({ exp: NOW }))],
+    ['EXPIRED', 'an expired refresh token', bearer(refreshToken({ exp: NOW }))],
+    ['EXPIRED', 'an expired token of no kind', bearer(mint({ exp: NOW }))]
+  ]
+  for (const [kind, name, headers] of cases) {
+    const access = await app.inject({ url: '/me', headers })
+    t.equal(access.statusCode, 401, name)
+    t.strictSame(access.json(), {
+      statusCode: 401, code: `FST_DUAL_TOKEN_ACCESS_${kind}`, error: 'Unauthorized', message: 'User must be authorized.'
+    })
+    const refresh = await app.inject({ url: '/renewal', headers })
+    t.equal(refresh.statusCode, 403, name)
+    t.strictSame(refresh.json(), {
+      statusCode: 403, code: `FST_DUAL_TOKEN_REFRESH_${kind}`, error: 'Forbidden', message: 'Wrong Token'
+    })
+  }
+})
+
+test('a refusal carries its challenge and Cache-Control: no-store', async t => {
+  const { app } = await createApp(t, { realm: 'shop' })
+  const headersOf = async (url: string, headers: Record<string, string>) => {
+    const reply = await app.inject({ url, headers })
+    return [reply.headers['www-authenticate'], reply.headers['cache-control']]
+  }
+  t.strictSame(await headersOf('/me', {}), ['Bearer realm="shop"', 'no-store'])
+  t.strictSame(await headersOf('/me', bearer('x')),
+    ['Bearer realm="shop", error="invalid_token", error_description="The access token is not valid"', 'no-store'])
+  t.strictSame(await headersOf('/renewal', {}), [undefined, 'no-store'])
+  t.strictSame(await headersOf('/me', bearer(accessToken())), [undefined, undefined], 'a reply of the application is its own')
+})
+
+test('a guard works as preHandler and as onRequest, alone and in an array', async t => {
+  const app = await createBare(t)
+  const { loginRequired, refreshRequired } = app
+  app.get('/pre', { preHandler: loginRequired }, answer)
+  app.get('/pre-list', { preHandler: [loginRequired] }, answer)
+  app.get('/on', { onRequest: loginRequired }, answer)
+  app.get('/on-list', { onRequest: [loginRequired] }, answer)
+  app.get('/parsing', { preParsing: [(request, reply, _payload, done) => loginRequired(request, reply, done)] }, answer)
+  app.get('/validation', { preValidation: loginRequired }, answer)
+  app.get('/refresh-pre', { preHandler: refreshRequired }, answer)
+  app.get('/refresh-on', { onRequest: [refreshRequired] }, answer)
+
+  for (const url of ['/pre', '/pre-list', '/on', '/on-list', '/parsing', '/validation']) t.strictSame(await outcomes(app, url), FOR_ACCESS, url)
+  for (const url of ['/refresh-pre', '/refresh-on']) t.strictSame(await outcomes(app, url), FOR_REFRESH, url)
+})
+
+test('nothing after a guard runs when it refuses', async t => {
+  const app = await createBare(t)
+  let calls = 0
+  const count: preHandlerHookHandler = (_request, _reply, done) => {
+    calls++
+    done()
+  }
+  app.get('/', { preHandler: [app.loginRequired, count] }, async () => ++calls)
+  await app.inject('/')
+  t.equal(calls, 0)
+  await app.inject({ url: '/', headers: bearer(accessToken()) })
+  t.equal(calls, 2)
+})
+
+test('a guard added with addHook guards its context and no other', async t => {
+  const app = await createBare(t)
+  app.register(async context => {
+    context.addHook('onRequest', context.loginRequired)
+    context.get('/onRequest', answer)
+    context.register(async child => child.get('/onRequest/child', answer))
+  })
+  app.register(async context => {
+    context.addHook('preHandler', context.loginRequired)
+    context.get('/preHandler', answer)
+    context.register(async child => child.get('/preHandler/child', answer))
+  })
+  app.get('/open', answer)
+
+  for (const url of ['/onRequest', '/onRequest/child', '/preHandler', '/preHandler/child']) {
+    t.strictSame(await outcomes(app, url), FOR_ACCESS, url)
+  }
+  t.strictSame(await outcomes(app, '/open'), ['in', 'in', 'in'])
+})
+
+test('every method of a guarded route is guarded, HEAD and OPTIONS too', async t => {
+  const app = await createBare(t)
+  app.get('/', { preHandler: app.loginRequired }, answer)
+  app.route({
+    method: ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'], url: '/', preHandler: app.loginRequired, handler: answer
+  })
+  for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const) {
+    t.strictSame(await outcomes(app, { method, url: '/' }), FOR_ACCESS, method)
+  }
+  const head = (headers: Record<string, string>) => app.inject({ method: 'HEAD', url: '/', headers })
+  t.equal((await head({})).statusCode, 401)
+  t.equal((await head({})).headers['www-authenticate'], 'Bearer')
+  t.equal((await head(bearer(refreshToken()))).statusCode, 403)
+  t.equal((await head(bearer(accessToken()))).statusCode, 200)
+})
+
+test('a refusal reaches the error handler of the application, with its reason as cause', async t => {
+  const app = await createBare(t)
+  app.setErrorHandler<Error & { code: string, cause?: Error }>((error, _request, reply) => {
+    reply.code(418).send({ code: error.code, cause: error.cause?.message })
+  })
+  app.get('/', { preHandler: app.loginRequired }, answer)
+  const reply = await app.inject({ url: '/', headers: bearer(accessToken({}, OTHER_SECRET)) })
+  t.equal(reply.statusCode, 418)
+  t.strictSame(reply.json(), { code: 'FST_DUAL_TOKEN_ACCESS_INVALID', cause: 'signature' })
+})
+
+test('whoever writes request.user fools no guard', async t => {
+  const app = await createBare(t)
+  const impostors: onRequestHookHandler[] = [
+    (request, _reply, done) => {
+      request.user = { user_id: 1, refresh: false, exp: NOW + 60 }
+      done()
+    },
+    (request, _reply, done) => {
+      request.user = { user_id: 1, refresh: true, exp: NOW + 60 }
+      done()
+    },
+    (request, _reply, done) => {
+      request.user = null
+      done()
+    }
+  ]
+  for (const [i, onRequest] of impostors.entries()) {
+    app.get(`/access${i}`, { onRequest, preHandler: app.loginRequired }, answer)
+    app.get(`/refresh${i}`, { onRequest, preHandler: app.refreshRequired }, answer)
+  }
+  for (const i of impostors.keys()) {
+    t.strictSame(await outcomes(app, `/access${i}`), FOR_ACCESS)
+    t.strictSame(await outcomes(app, `/refresh${i}`), FOR_REFRESH)
+  }
+})
+
+test('whoever changes the Authorization header after the hook changes nothing', async t => {
+  const app = await createBare(t)
+  const onRequest: onRequestHookHandler = (request, _reply, done) => {
+    request.headers.authorization = `Bearer ${accessToken()}`
+    done()
+  }
+  app.get('/', { onRequest, preHandler: app.loginRequired }, answer)
+  t.strictSame(await outcomes(app, '/'), FOR_ACCESS)
+})

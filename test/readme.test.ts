@@ -1,0 +1,157 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
+import { text } from 'node:stream/consumers'
+import { join } from 'node:path'
+import { test, type Test } from 'tap'
+import { errorTable } from '../lib/errors.ts'
+import { OptionSchemas, resolveOptions } from '../lib/options.ts'
+import { startServer } from './server-process.ts'
+import { SECRET } from './tokens.ts'
+
+const readme = readFileSync('README.md', 'utf8')
+const tsBlocks = blocks('ts')
+const quickStart = tsBlocks[0]!
+
+/** The fenced blocks of a language, in order. */
+function blocks (language: string): string[] {
+  return [...readme.matchAll(new RegExp(`^\`\`\`${language}\n([^]*?)^\`\`\`$`, 'gm'))].map(match => match[1]!)
+}
+
+/** The rows of the table under a heading that begins with a column of that name; cells without their backquotes. */
+function rows (heading: string, column: string): string[][] {
+  const section = readme.split(/^## /m).find(section => section.startsWith(`${heading}\n`)) ?? ''
+  const lines = section.split('\n')
+  const start = lines.findIndex(line => line.startsWith(`| ${column} |`)) + 2
+  const end = lines.findIndex((line, index) => index >= start && !line.startsWith('|'))
+  return lines.slice(start, end).map(line => line.slice(1, -1).split('|').map(cell => cell.trim().replace(/^`(.*)`$/, '$1')))
+}
+
+/** A file in this package, where its own name resolves to what `npm run build` made. */
+function fileHere (t: Test, name: string, content: string): string {
+  return join(t.testdir({ [name]: content }), name)
+}
+
+async function runCommands (t: Test, script: string): Promise<{ code: number | null, output: string }> {
+  const bin = t.testdir({ curl: CURL })
+  chmodSync(join(bin, 'curl'), 0o755)
+  const hasCurl = spawnSync('curl', ['--version']).status === 0
+  const child = spawn('env', ['-u', 'NODE_OPTIONS', 'sh', '-eu', '-c', script], {
+    env: { PATH: hasCurl ? process.env.PATH : `${bin}:${process.env.PATH}` },
+    stdio: ['ignore', 'pipe', 'inherit']
+  })
+  const code = new Promise<number | null>(resolve => child.once('close', resolve))
+  return { output: await text(child.stdout), code: await code }
+}
+
+/** As much of curl as the README uses, for machines without it. */
+const CURL = `#!/usr/bin/env node
+const { values, positionals: [url] } = require('node:util').parseArgs({
+  allowPositionals: true,
+  options: {
+    silent: { type: 'boolean', short: 's' },
+    request: { type: 'string', short: 'X' },
+    header: { type: 'string', short: 'H', multiple: true },
+    data: { type: 'string', short: 'd' }
+  }
+})
+const headers = (values.header ?? []).map(line => line.split(': '))
+const method = values.request ?? (values.data === undefined ? 'GET' : 'POST')
+fetch('http://' + url, { method, headers, body: values.data }).then(response => response.text()).then(text => process.stdout.write(text))
+`
+
+test('the first example runs as it stands, as .ts and as .mjs, and its commands answer what is written beside them', async t => {
+  const commands = blocks('sh').find(block => block.includes('curl'))!
+  const promised = [...commands.matchAll(/^curl .* # (\{.*)$/gm)].map(match => match[1]!)
+  t.equal(promised.length, 4)
+
+  for (const name of ['server.ts', 'server.mjs']) {
+    await t.test(name, async t => {
+      const file = fileHere(t, name, quickStart.replace('port: 3000', 'port: 0'))
+      const { url } = await startServer(t, file)
+      const script = commands.replaceAll('127.0.0.1:3000', url.slice('http://'.length)).replaceAll(/^(curl [^#]*)/gm, '$1; echo ')
+      const { code, output } = await runCommands(t, script)
+      t.equal(code, 0)
+
+      const answers = output.trim().split('\n')
+      t.equal(answers.length, promised.length)
+      for (const [index, answer] of answers.entries()) {
+        const pattern = promised[index]!.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&').replaceAll('…', '.+')
+        t.match(answer, new RegExp(`^${pattern}$`))
+      }
+    })
+  }
+})
+
+test('the first example is the code of the example server', async t => {
+  const server = new Set(readFileSync('example-server.ts', 'utf8').split('\n').map(line => line.trim()))
+  const own = quickStart.split('\n').map(line => line.trim()).filter(line => !server.has(line))
+  t.same(own, [
+    "import Fastify from 'fastify'",
+    "import dualToken, { defineRoutes } from 'fastify-dual-token'",
+    'secret: process.env.JWT_SECRET ?? randomBytes(32),',
+    "await fastify.listen({ port: 3000, host: '127.0.0.1' })"
+  ].filter(line => !server.has(line)))
+})
+
+test('every example type-checks against what is published', async t => {
+  const prelude = `
+    import Fastify from 'fastify'
+    import rateLimit from '@fastify/rate-limit'
+    import dualToken, { defineRoutes } from 'fastify-dual-token'
+    const fastify = Fastify()
+    declare const secret: string, token: string
+    declare function login (): null
+    export {}
+  `
+  const files = Object.fromEntries(tsBlocks.map((block, index) =>
+    [`example-${index}.ts`, block.includes('import Fastify') ? block : `${prelude}${block}`]))
+  const folder = t.testdir(files)
+  // The claims that one example declares would be asked of all others: it is compiled by itself.
+  const names = Object.keys(files)
+  const declares = (name: string) => files[name]!.includes('declare module')
+  for (const group of [names.filter(declares), names.filter(name => !declares(name))]) {
+    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({
+      extends: '../../../tsconfig.json',
+      compilerOptions: { rootDir: '../../..', noUnusedLocals: false },
+      files: group,
+      include: []
+    }))
+    const { status, stdout } = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', folder], { encoding: 'utf8' })
+    t.equal(stdout, '')
+    t.equal(status, 0)
+  }
+})
+
+test('the options table names every option, and its defaults are the defaults', async t => {
+  const table = rows('Options', 'option')
+  t.same(table.map(([name]) => name).sort(), Object.keys(OptionSchemas).sort())
+
+  const settings = resolveOptions({ secret: SECRET })
+  for (const [name, text] of table) {
+    if (name === 'secret' || text === '–') continue
+    const value: unknown = text === 'Date.now' ? Date.now : JSON.parse(text!.replaceAll("'", '"').replaceAll('_000', '000'))
+    t.same(resolveOptions({ secret: SECRET, [name!]: value }), settings, `${name} is ${text}`)
+  }
+})
+
+test('the errors table is the table of the code', async t => {
+  const documented = Object.fromEntries(rows('Errors', 'code').map(([code, status, message, challenge]) => [code, { status, message, challenge }]))
+  t.same(Object.keys(documented).sort(), Object.keys(errorTable).sort())
+
+  for (const [suffix, entry] of Object.entries(errorTable)) {
+    const row = documented[suffix]!
+    t.equal(row.status, suffix === 'OPTION_INVALID' ? 'boot' : String(entry.status), suffix)
+    if (entry.message !== '%s') t.equal(row.message, entry.message, suffix)
+    t.equal(row.challenge, 'challenge' in entry ? `Bearer ${entry.challenge}`.trim() : '–', suffix)
+  }
+})
+
+test('every dependency is justified', async t => {
+  const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as { dependencies: Record<string, string> }
+  t.same(rows('Dependencies', 'package').map(([name]) => name).sort(), Object.keys(dependencies).sort())
+})
+
+test('every link into the page has its heading', async t => {
+  const anchors = [...readme.matchAll(/^#+ (.*)$/gm)].map(([, heading]) => heading!.toLowerCase().replaceAll(/[^\w -]/g, '').replaceAll(' ', '-'))
+  for (const [link, anchor] of readme.matchAll(/\]\(#([^)]+)\)/g)) t.ok(anchors.includes(anchor!), link)
+})
