@@ -1,5 +1,12 @@
 // The front door: the plugin and every public name.
 export { dualToken, dualToken as default } from './plugin.ts'
 export { defineRoutes } from './define-routes.ts'
+export { memoryStore } from './sessions/memory.ts'
+export { redisStore } from './sessions/redis.ts'
+export { decideRotation } from './sessions/decide.ts'
+export type { Decision } from './sessions/decide.ts'
+export type { SessionEvent } from './sessions/events.ts'
+export type { RedisClient, RedisSubscriber } from './sessions/redis.ts'
+export type * from './sessions/store.ts'
 export type { DualTokenError, DualTokenErrorCode } from './errors.ts'
 export type * from './types.ts'

@@ -1,18 +1,22 @@
-// Connects the parts: options → parts → decorators, hook, routes.
+// Connects the parts: options → parts → decorators, hooks, routes.
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { createAuthentication } from './authenticate.ts'
 import { createJudgeClaims } from './claims.ts'
+import { createDualToken } from './dual-token.ts'
 import { createRefusals } from './errors.ts'
 import { createGuards } from './guards.ts'
 import { createIssue } from './issue.ts'
 import { createKeyFactory } from './jwt.ts'
 import { createKeyRing } from './keys.ts'
 import { resolveOptions } from './options.ts'
+import { createRefresh } from './refresh.ts'
 import { createRoutes } from './routes.ts'
-import type { DualToken, DualTokenOptions } from './types.ts'
-import { claimsOf } from './user.ts'
-import { createVerify } from './verify.ts'
+import { createSessions } from './sessions/sessions.ts'
+import { createSignIn } from './sign-in.ts'
+import type { DualTokenOptions } from './types.ts'
+import { userIdOf } from './user.ts'
+import { createVerify, type Verify } from './verify.ts'
 
 async function registerDualToken (fastify: FastifyInstance, options: DualTokenOptions): Promise<void> {
   const settings = resolveOptions(options)
@@ -21,29 +25,35 @@ async function registerDualToken (fastify: FastifyInstance, options: DualTokenOp
   const createRefusal = createRefusals(settings.realm)
   const ring = createKeyRing(settings.secrets, createKeyFactory(fastify))
   const issue = createIssue(settings, ring)
-  const verify = createVerify(settings, ring, createJudgeClaims(settings))
+  const judgeClaims = createJudgeClaims(settings)
+  const verifyToken = createVerify(settings, ring, judgeClaims)
+
+  const sessions = settings.sessions && createSessions({
+    settings: settings.sessions, now: settings.now, userIdOf: claims => userIdOf(claims, userIdClaim), createRefusal, log: fastify.log
+  })
+  const verify: Verify = sessions === null ? verifyToken : token => sessions.check(verifyToken(token))
+  const signIn = createSignIn({ settings, issue, sessions, createRefusal })
+  const refresh = createRefresh({ settings, issue, sessions, createRefusal })
+
   const { slot, hook, verdictOf } = createAuthentication(verify)
   const { loginRequired, refreshRequired } = createGuards(verdictOf, createRefusal)
-
-  const dualToken: DualToken = {
-    async issueTokens<Need extends boolean = true> (user: unknown, options?: { needRefreshToken?: Need }) {
-      return issue(claimsOf(user, userIdClaim), (options?.needRefreshToken ?? true) as Need)
-    },
-    verifyToken (token) {
-      const { claims, refusal } = verify(token)
-      if (claims === null) throw createRefusal(`ACCESS_${refusal.kind}`, refusal.reason)
-      return claims
-    }
-  }
 
   if (!fastify.hasRequestDecorator('user')) fastify.decorateRequest('user', null)
   fastify.decorateRequest(slot, null)
   fastify.addHook('onRequest', hook)
   fastify.decorate('loginRequired', loginRequired)
   fastify.decorate('refreshRequired', refreshRequired)
-  fastify.decorate('dualToken', Object.freeze(dualToken))
+  fastify.decorate('dualToken', createDualToken({ verify, signIn, refresh, sessions, createRefusal }))
+
+  if (sessions !== null) {
+    fastify.addHook('onReady', sessions.open)
+    fastify.addHook('onClose', sessions.close)
+  }
   if (routes !== null) {
-    fastify.register(createRoutes(routes, { userIdClaim, issue, refreshRequired, verdictOf, createRefusal }))
+    const verifyAnyTime = createVerify({ ...settings, cache: 0 }, ring, payload => judgeClaims(payload, null))
+    fastify.register(createRoutes(routes, {
+      userIdClaim, sessions, signIn, refresh, loginRequired, refreshRequired, verdictOf, verifyAnyTime, createRefusal
+    }))
   }
 }
 

@@ -1,14 +1,16 @@
-// The ready routes: POST credentials → a pair, PUT with a refresh token → an access token.
-import { Type, type TSchema } from '@sinclair/typebox'
-import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyRequest, FastifySchema, preHandlerHookHandler } from 'fastify'
-import type { VerdictOf } from './authenticate.ts'
-import { createFault, type CreateRefusal } from './errors.ts'
-import type { Issue } from './issue.ts'
+// The ready routes: POST credentials → a pair, PUT with a refresh token → an access token; with sessions, those of sessions too.
+import { Type } from '@sinclair/typebox'
+import type { FastifyInstance, FastifyPluginCallback, FastifyReply } from 'fastify'
+import type { CreateRefusal } from './errors.ts'
+import { acceptJsonOnly, discardBodies, optionsOf } from './ready-route.ts'
+import type { Refresh } from './refresh.ts'
 import type { RouteSettings } from './route-options.ts'
-import type { AccessReply, Guard, UserId } from './types.ts'
-import { claimsOf } from './user.ts'
-
-const BODY_LIMIT = 16 * 1024
+import { addSessionRoutes, type SessionRouteParts } from './session-routes.ts'
+import { clientOf } from './sessions/client.ts'
+import type { Sessions } from './sessions/sessions.ts'
+import type { SignIn } from './sign-in.ts'
+import type { AccessReply, Guard, RefreshClaims } from './types.ts'
+import { isNobody } from './user.ts'
 
 const AccessReplySchema = Type.Object({
   token: Type.String(),
@@ -18,93 +20,59 @@ const AccessReplySchema = Type.Object({
 const PairReplySchema = Type.Object({ ...AccessReplySchema.properties, refresh_token: Type.String() })
 
 /** What the routes are made of. */
-export interface RouteParts {
-  readonly userIdClaim: string
-  readonly issue: Issue
+export interface RouteParts extends Omit<SessionRouteParts, 'sessions'> {
+  readonly sessions: Sessions | null
+  readonly signIn: SignIn
+  readonly refresh: Refresh
   readonly refreshRequired: Guard
-  readonly verdictOf: VerdictOf
   readonly createRefusal: CreateRefusal
 }
 
-/** Each route reads bodies in its own way and so gets its own context: the application's parsers are left alone. */
+/** Each kind of route reads bodies in its own way and so gets its own context: the application's parsers are left alone. */
 export function createRoutes (routes: RouteSettings, parts: RouteParts): FastifyPluginCallback {
+  const { sessions } = parts
+
   return function registerRoutes (fastify, _options, done) {
-    fastify.register(createLoginRoute(routes, parts))
-    fastify.register(createRefreshRoute(routes, parts))
-    done()
-  }
-}
-
-function createLoginRoute (routes: RouteSettings, { userIdClaim, issue, createRefusal }: RouteParts): FastifyPluginCallback {
-  return function registerLogin (fastify, _options, done) {
-    acceptJsonOnly(fastify)
-    fastify.post(routes.path, {
-      bodyLimit: BODY_LIMIT,
-      ...routes.passedOn,
-      schema: { ...schemaOf(routes, PairReplySchema), body: routes.body }
-    }, async (request, reply) => {
-      const user = await routes.login(request.body as Record<string, unknown>, request)
-      if (isNobody(user)) throw createRefusal('LOGIN_REFUSED')
-      return created(reply, issue(claimsOf(user, userIdClaim), true))
+    fastify.register((context, _options, done) => {
+      addLoginRoute(context, routes, parts)
+      done()
     })
-    done()
-  }
-}
-
-function createRefreshRoute (routes: RouteSettings, parts: RouteParts): FastifyPluginCallback {
-  const { userIdClaim, issue, refreshRequired, verdictOf, createRefusal } = parts
-  const loadUser = routes.loadUser ?? (userId => ({ [userIdClaim]: userId }))
-
-  return function registerRefresh (fastify, _options, done) {
-    discardBodies(fastify)
-    fastify.put(routes.path, {
-      bodyLimit: BODY_LIMIT,
-      ...routes.passedOn,
-      preHandler: [refreshRequired as preHandlerHookHandler].concat(routes.passedOn.preHandler as preHandlerHookHandler[] ?? []),
-      schema: schemaOf(routes, AccessReplySchema)
-    }, async (request, reply) => {
-      const userId = userIdOf(request)
-      const user = await loadUser(userId, request)
-      if (isNobody(user)) throw createRefusal('REFRESH_USER_GONE')
-      const claims = claimsOf(user, userIdClaim)
-      if (claims[userIdClaim] !== userId) {
-        throw createFault('USER_INVALID', `loadUser must answer the user whose ${userIdClaim} it was asked for.`)
-      }
-      return created(reply, issue(claims, false))
+    fastify.register((context, _options, done) => {
+      addRefreshRoute(context, routes, parts)
+      done()
     })
+    if (sessions !== null) {
+      fastify.register((context, _options, done) => {
+        addSessionRoutes(context, routes, { ...parts, sessions })
+        done()
+      })
+    }
     done()
-  }
-
-  /** Of the guard's own verdict: `request.user` is anybody's to write. */
-  function userIdOf (request: FastifyRequest): UserId {
-    const { claims } = verdictOf(request)
-    return (claims as unknown as Record<string, UserId>)[userIdClaim]!
   }
 }
 
-function isNobody (user: unknown): user is null | undefined | false {
-  return user === null || user === undefined || user === false
+function addLoginRoute (fastify: FastifyInstance, routes: RouteSettings, { signIn, createRefusal }: RouteParts): void {
+  acceptJsonOnly(fastify)
+  fastify.post(routes.path, optionsOf(routes, { body: routes.body, response: { 201: PairReplySchema } }), async (request, reply) => {
+    const began = performance.now()
+    const user = await routes.login(request.body as Record<string, unknown>, request)
+    if (isNobody(user)) throw createRefusal('LOGIN_REFUSED')
+    return created(reply, await signIn(user, true, clientOf(request), began))
+  })
+}
+
+function addRefreshRoute (fastify: FastifyInstance, routes: RouteSettings, parts: RouteParts): void {
+  const { refresh, sessions, refreshRequired, verdictOf } = parts
+  const replySchema = sessions?.settings.rotate ? PairReplySchema : AccessReplySchema
+
+  discardBodies(fastify)
+  fastify.put(routes.path, optionsOf(routes, { response: { 201: replySchema } }, refreshRequired), async (request, reply) => {
+    // Of the guard's own verdict: `request.user` is anybody's to write.
+    const claims = verdictOf(request).claims as RefreshClaims
+    return created(reply, await refresh(claims, clientOf(request), { request }))
+  })
 }
 
 function created (reply: FastifyReply, tokens: AccessReply): FastifyReply {
   return reply.code(201).header('cache-control', 'no-store').send(tokens)
-}
-
-function schemaOf (routes: RouteSettings, reply: TSchema): FastifySchema {
-  return { ...routes.schema, response: { 201: reply } }
-}
-
-function acceptJsonOnly (fastify: FastifyInstance): void {
-  fastify.removeAllContentTypeParsers()
-  fastify.addContentTypeParser('application/json', { parseAs: 'string' }, fastify.getDefaultJsonParser('error', 'error'))
-}
-
-/** Whatever is sent is read, within the limit, and forgotten, and so is the type it claims to have. */
-function discardBodies (fastify: FastifyInstance): void {
-  fastify.removeAllContentTypeParsers()
-  fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, _body, done) => done(null))
-  fastify.addHook('preParsing', (request, _reply, _payload, done) => {
-    delete request.raw.headers['content-type']
-    done()
-  })
 }

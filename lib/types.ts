@@ -3,6 +3,8 @@
 /// <reference types="@fastify/jwt" preserve="true" />
 import type { FastifyRequest, RouteShorthandOptions } from 'fastify'
 import type { Static, TSchema } from '@sinclair/typebox'
+import type { SessionEvent } from './sessions/events.ts'
+import type { SessionStore } from './sessions/store.ts'
 
 /**
  * The merge point: say once what your tokens carry, and `request.user`, `login`, `loadUser` and `issueTokens` know it.
@@ -79,6 +81,34 @@ export type GuardedRequest = Pick<FastifyRequest, 'headers' | 'raw'>
 /** A callback hook for `preHandler`, `onRequest` or any hook before the handler. */
 export type Guard = (request: GuardedRequest, reply: unknown, done: (error?: Error) => void) => void
 
+/** Where a sign-in or a refresh comes from; kept with the session, cut to 256 characters. */
+export interface ClientOptions {
+  ip?: string | undefined
+  userAgent?: string | undefined
+}
+
+export interface IssueOptions<Need extends boolean = boolean> extends ClientOptions {
+  /** Default true. */
+  needRefreshToken?: Need
+}
+
+export interface RefreshOptions extends ClientOptions {
+  /** Instead of `routes.loadUser`. */
+  loadUser?: DualTokenRoutes['loadUser']
+}
+
+/** A session, as the application sees it. Instants are epoch milliseconds. */
+export interface Session {
+  /** The `sid` claim of its tokens. */
+  id: string
+  userId: UserId
+  createdAt: number
+  lastUsedAt: number
+  expiresAt: number
+  ip: string | null
+  userAgent: string | null
+}
+
 /** What `fastify.dualToken` offers. */
 export interface DualToken {
   /**
@@ -86,13 +116,35 @@ export interface DualToken {
    *
    * @throws `FST_DUAL_TOKEN_USER_INVALID` when the user has no usable id, names a reserved claim, or does not fit a token
    */
-  issueTokens<Need extends boolean = true> (user: DualTokenUser, options?: { needRefreshToken?: Need }): Promise<TokenReply<Need>>
+  issueTokens<Need extends boolean = true> (user: DualTokenUser, options?: IssueOptions<Need>): Promise<TokenReply<Need>>
   /**
    * The claims of a good token of either kind; look at `refresh`.
    *
-   * @throws `FST_DUAL_TOKEN_ACCESS_EXPIRED` or `FST_DUAL_TOKEN_ACCESS_INVALID`
+   * @throws `FST_DUAL_TOKEN_ACCESS_EXPIRED` or `FST_DUAL_TOKEN_ACCESS_INVALID`; with sessions also `…ACCESS_REVOKED`, or
+   * `…STORE_UNAVAILABLE` when the feed of revoked sessions is cut
    */
   verifyToken (token: string): Claims
+  /**
+   * With sessions: exchanges a refresh token, as `PUT` does.
+   *
+   * @returns a pair, or an access token alone when sessions do not rotate
+   * @throws a `FST_DUAL_TOKEN_REFRESH_…` error, or `FST_DUAL_TOKEN_STORE_UNAVAILABLE`: the same token works later
+   */
+  refreshTokens (refreshToken: string, options?: RefreshOptions): Promise<PairReply | AccessReply>
+  /** With sessions: those of a user that live, the last used first. */
+  listSessions (userId: UserId): Promise<Session[]>
+  /**
+   * With sessions: ends one, at once on this process, on all others within `pollInterval`.
+   *
+   * @returns false when there can be no session of that id
+   */
+  revokeSession (sessionId: string): Promise<boolean>
+  /**
+   * With sessions: ends all of a user's, and refuses sign-ins that began before.
+   *
+   * @returns how many were ended
+   */
+  revokeUser (userId: UserId): Promise<number>
 }
 
 type Awaitable<T> = T | Promise<T>
@@ -108,8 +160,11 @@ export interface DualTokenRoutes<Body = unknown> extends PassedOn {
   body?: Body
   /** Credentials → the user, or null (or false) to refuse them. What it throws goes to the application's error handler. */
   login (body: LoginBody<Body>, request: FastifyRequest): Awaitable<DualTokenUser | Nobody>
-  /** User id → the user as of now, or null when there is none any more. Default: the id alone. */
-  loadUser?: (userId: UserId, request: FastifyRequest) => Awaitable<DualTokenUser | Nobody>
+  /**
+   * User id → the user as of now, or null when there is none any more. Default: the id alone. There is no request when
+   * `refreshTokens` calls.
+   */
+  loadUser? (userId: UserId, request: FastifyRequest | undefined): Awaitable<DualTokenUser | Nobody>
   /** Shorthand for `schema.tags`. */
   tags?: string[]
   /** Merged into the routes' schemas: `tags`, `summary`, `security` …; never `body` or `response`. */
@@ -117,6 +172,32 @@ export interface DualTokenRoutes<Body = unknown> extends PassedOn {
 }
 
 type LoginBody<Body> = Body extends TSchema ? Static<Body> : Record<string, unknown>
+
+/** Sessions: what is known of each sign-in. Durations are seconds (parts of one too) or strings such as `'15m'`. */
+export interface DualTokenSessions {
+  /** `memoryStore()`, `redisStore(client)` or a store of your own. */
+  store: SessionStore
+  /** Renew the refresh token at each refresh; default true. False: it serves its whole life, but can be revoked. */
+  rotate?: boolean
+  /** How long a refresh token still serves after its successor was made; default 10. */
+  grace?: number | string
+  /** How long it still serves when its successor was never seen in use: the reply was lost; default `'24h'`. */
+  recovery?: number | string
+  /** Each refresh renews the refresh token's life; default false: it ends at a fixed time after sign-in. */
+  sliding?: boolean
+  /** When a sliding session ends at last, from sign-in; default `'90d'`. */
+  maxLifetime?: number | string
+  /** How often the feed of revoked sessions is read; default 2. */
+  pollInterval?: number | string
+  /** How long the feed may be cut before `onStale` counts; default `'5m'`. */
+  maxStaleness?: number | string
+  /** Then guards answer 503 (`'deny'`, default), or go on (`'allow'`). */
+  onStale?: 'deny' | 'allow'
+  /** How long the store may take before a sign-in, refresh or logout answers 503; default 1. */
+  storeTimeout?: number | string
+  /** Told of everything that happens to sessions. What it throws is logged and disturbs nothing. */
+  onEvent?: (event: SessionEvent) => unknown
+}
 
 /** The options of `fastify.register(dualToken, options)`; durations are seconds or strings such as `'15m'`. */
 export interface DualTokenOptions<Body = unknown> {
@@ -140,6 +221,8 @@ export interface DualTokenOptions<Body = unknown> {
   cache?: number
   /** The ready routes; absent or false: none. */
   routes?: DualTokenRoutes<Body> | false
+  /** Sessions; absent: none, and refresh tokens cannot be revoked. */
+  sessions?: DualTokenSessions
   /** The clock, in milliseconds; default `Date.now`. */
   now?: () => number
 }

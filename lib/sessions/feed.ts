@@ -31,7 +31,7 @@ export function createFeed (settings: SessionSettings, now: () => number, ask: A
   let epoch: string | undefined
   let cursor: string | null = null
   let since = Infinity
-  let fresh = { wall: -Infinity, monotonic: -Infinity }
+  let fresh = { wall: -Infinity, monotonic: -Infinity, plugin: -Infinity }
   let reading = false
   let cut = false
   let timer: NodeJS.Timeout | undefined
@@ -51,7 +51,7 @@ export function createFeed (settings: SessionSettings, now: () => number, ask: A
   }
 
   async function read (): Promise<void> {
-    const began = { wall: now(), monotonic: performance.now() }
+    const began = { wall: Date.now(), monotonic: performance.now(), plugin: now() }
     for (let more = true; more;) {
       const page = await ask(store => store.revokedSince(cursor, { now: now(), keepFor }))
       add(page.sessionIds)
@@ -60,7 +60,7 @@ export function createFeed (settings: SessionSettings, now: () => number, ask: A
         // Not seen before, or begun anew: what the store wrote before this cursor may be new to us.
         more ||= cursor !== null
         epoch = page.epoch
-        since = Math.floor((began.wall - page.age) / 1000)
+        since = Math.floor((began.plugin - page.age) / 1000)
         cursor = cursor === null ? page.cursor : null
       } else {
         cursor = page.cursor
@@ -122,10 +122,12 @@ export function createFeed (settings: SessionSettings, now: () => number, ask: A
     remembersSince: () => since,
 
     isStale () {
-      const age = Math.max(now() - fresh.wall, performance.now() - fresh.monotonic)
+      // Monotonic time can stand still while a machine sleeps, and the wall clock can be set back: the larger one counts.
+      const age = Math.max(Date.now() - fresh.wall, performance.now() - fresh.monotonic)
+      // The option `now` may be a clock of its own, that runs ahead of both.
+      if (cut) return Math.max(age, now() - fresh.plugin) > maxStaleness
       if (age <= maxStaleness) return false
-      if (cut) return true
-      // No poll has failed, so the process or a clock has jumped: ask now. Within one process there is nothing to be cut.
+      // No poll has failed, so the process has slept: ask now. Within one process there is nothing to be cut.
       poll()
       return store.inProcess !== true
     }

@@ -30,19 +30,18 @@ export function createRotate ({ settings, now, feed, ask, emit, createRefusal }:
     const rotation = await ask(store => store.rotate({
       sessionId: sid, userId, generation: gen, nonceHash: hashNonce(nonce), rotate, grace, recovery, sliding, now: moment, keepFor, ...client
     }))
-    const { outcome, sinceRotation } = rotation
-    const details = { userId, ip: client.ip, sinceRotation }
+    const details = { userId, ip: client.ip, sinceRotation: rotation.sinceRotation }
 
-    if (outcome === 'reused') {
+    if ('generation' in rotation) {
+      emit(rotation.outcome, sid, details)
+      return { sid, gen: rotation.generation, nonce, now: moment, issuedAt: rotation.issuedAt, expiresAt: rotation.expiresAt }
+    }
+    if (rotation.outcome === 'reused') {
       feed.add([sid])
       emit('reused', sid, { ...details, reason: 'a refresh token that was used up, or not of this session' })
       throw createRefusal('REFRESH_REUSED', 'reused')
     }
-    if (outcome === 'revoked' || outcome === 'unknown' || outcome === 'expired') {
-      emit('refused', sid, { ...details, reason: outcome })
-      throw createRefusal(outcome === 'expired' ? 'REFRESH_EXPIRED' : 'REFRESH_REVOKED', `session ${outcome}`)
-    }
-    emit(outcome, sid, details)
-    return { sid, gen: rotation.generation, nonce, now: moment, issuedAt: rotation.issuedAt, expiresAt: rotation.expiresAt }
+    emit('refused', sid, { ...details, reason: rotation.outcome })
+    throw createRefusal(rotation.outcome === 'expired' ? 'REFRESH_EXPIRED' : 'REFRESH_REVOKED', `session ${rotation.outcome}`)
   }
 }

@@ -21,7 +21,9 @@ export interface Sessions {
   readonly rotate: Rotate
   readonly revoke: Revoke
   list (userId: UserId): Promise<readonly SessionRecord[]>
-  close (): Promise<void>
+  /** Loads the feed; only then is the server ready. */
+  readonly open: () => Promise<void>
+  readonly close: () => Promise<void>
 }
 
 export interface SessionParts {
@@ -50,6 +52,11 @@ export function createSessions ({ settings, now, userIdOf, createRefusal, log }:
     async list (userId) {
       const records = await ask(store => store.list({ userId, now: now(), keepFor }))
       return [...records].sort((a, b) => b.lastUsedAt - a.lastUsedAt || b.createdAt - a.createdAt)
+    },
+    async open () {
+      if (store.inProcess) log.warn('Sessions are kept in memory: they end with this process')
+      await feed.load()
+      feed.start()
     },
     async close () {
       feed.stop()

@@ -1,0 +1,59 @@
+// The parts → `fastify.dualToken`, what the application calls itself.
+import { createFault, type CreateRefusal } from './errors.ts'
+import type { Refresh } from './refresh.ts'
+import { readClient } from './sessions/client.ts'
+import type { Sessions } from './sessions/sessions.ts'
+import type { SignIn } from './sign-in.ts'
+import type { DualToken, IssueOptions } from './types.ts'
+import { suffixOf } from './verdict.ts'
+import type { Verify } from './verify.ts'
+
+export interface DualTokenParts {
+  readonly verify: Verify
+  readonly signIn: SignIn
+  readonly refresh: Refresh
+  readonly sessions: Sessions | null
+  readonly createRefusal: CreateRefusal
+}
+
+export function createDualToken ({ verify, signIn, refresh, sessions, createRefusal }: DualTokenParts): DualToken {
+  function withSessions (name: keyof DualToken): Sessions {
+    if (sessions !== null) return sessions
+    throw createFault('OPTION_INVALID', `Option sessions is required for ${name}.`)
+  }
+
+  return Object.freeze<DualToken>({
+    async issueTokens<Need extends boolean = true> (user: unknown, options: IssueOptions<Need> = {}) {
+      const began = performance.now()
+      return await signIn(user, (options.needRefreshToken ?? true) as Need, readClient(options), began)
+    },
+
+    verifyToken (token) {
+      const { claims, refusal } = verify(token)
+      if (claims === null) throw createRefusal(suffixOf('ACCESS', refusal.kind), refusal.reason)
+      return claims
+    },
+
+    async refreshTokens (refreshToken, options = {}) {
+      withSessions('refreshTokens')
+      const { claims, refusal } = verify(refreshToken)
+      if (claims === null) throw createRefusal(suffixOf('REFRESH', refusal.kind), refusal.reason)
+      if (!claims.refresh) throw createRefusal('REFRESH_IS_ACCESS')
+      return await refresh(claims, readClient(options), { loadUser: options.loadUser })
+    },
+
+    async listSessions (userId) {
+      const records = await withSessions('listSessions').list(userId)
+      return records.map(({ id, createdAt, lastUsedAt, expiresAt, ip, userAgent }) =>
+        ({ id, userId, createdAt, lastUsedAt, expiresAt, ip, userAgent }))
+    },
+
+    async revokeSession (sessionId) {
+      return await withSessions('revokeSession').revoke.session(sessionId, { reason: 'revoked' })
+    },
+
+    async revokeUser (userId) {
+      return await withSessions('revokeUser').revoke.user(userId, { reason: 'user_revoked' })
+    }
+  })
+}

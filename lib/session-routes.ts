@@ -1,0 +1,97 @@
+// The ready routes of sessions: DELETE with a token → its session ended; a user's sessions → listed, ended one by one or all at once.
+import { Type } from '@sinclair/typebox'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { VerdictOf } from './authenticate.ts'
+import type { CreateRefusal } from './errors.ts'
+import { extract } from './extract.ts'
+import { discardBodies, optionsOf } from './ready-route.ts'
+import type { RouteSettings } from './route-options.ts'
+import { sessionOf } from './sessions/stamp.ts'
+import type { Sessions } from './sessions/sessions.ts'
+import type { SessionRecord } from './sessions/store.ts'
+import type { Guard, UserId } from './types.ts'
+import { userIdOf } from './user.ts'
+import { suffixOf } from './verdict.ts'
+import type { Verify } from './verify.ts'
+
+const NoContentSchema = Type.Null({ description: 'Done' })
+const SessionsReplySchema = Type.Object({
+  sessions: Type.Array(Type.Object({
+    id: Type.String(),
+    created_at: Type.String({ format: 'date-time' }),
+    last_used_at: Type.String({ format: 'date-time' }),
+    expires_at: Type.String({ format: 'date-time' }),
+    ip: Type.Union([Type.String(), Type.Null()]),
+    user_agent: Type.Union([Type.String(), Type.Null()]),
+    current: Type.Boolean({ description: 'Whether it is the session of the token this was asked with' })
+  }))
+})
+
+/** What the routes are made of. */
+export interface SessionRouteParts {
+  readonly userIdClaim: string
+  readonly sessions: Sessions
+  readonly loginRequired: Guard
+  readonly verdictOf: VerdictOf
+  /** Judges a token whatever the time, and whatever has become of its session. */
+  readonly verifyAnyTime: Verify
+  readonly createRefusal: CreateRefusal
+}
+
+/** Adds the routes to a context of their own. */
+export function addSessionRoutes (fastify: FastifyInstance, routes: RouteSettings, parts: SessionRouteParts): void {
+  const { userIdClaim, sessions, loginRequired, verdictOf, verifyAnyTime, createRefusal } = parts
+  const list = `${routes.path === '/' ? '' : routes.path}/sessions`
+  const ended = optionsOf(routes, { response: { 204: NoContentSchema } })
+  const endedByOwner = optionsOf(routes, { response: { 204: NoContentSchema } }, loginRequired)
+
+  discardBodies(fastify)
+
+  fastify.delete(routes.path, ended, async (request, reply) => {
+    const token = extract(request)
+    const { claims, refusal } = typeof token === 'string' ? verifyAnyTime(token) : token
+    if (claims === null) throw createRefusal(suffixOf('ACCESS', refusal.kind), refusal.reason)
+    await sessions.revoke.session(sessionOf(claims).sid, { userId: userIdOf(claims, userIdClaim), ip: request.ip, reason: 'logout' })
+    return done(reply)
+  })
+
+  fastify.get(list, optionsOf(routes, { response: { 200: SessionsReplySchema } }, loginRequired), async (request, reply) => {
+    const { userId, sid } = callerOf(request)
+    const records = await sessions.list(userId)
+    return reply.header('cache-control', 'no-store').send({ sessions: records.map(record => viewOf(record, sid)) })
+  })
+
+  fastify.delete(`${list}/:id`, endedByOwner, async (request, reply) => {
+    const { id } = request.params as { id: string }
+    const known = await sessions.revoke.session(id, { userId: callerOf(request).userId, mustExist: true, ip: request.ip, reason: 'ended' })
+    if (!known) throw createRefusal('SESSION_UNKNOWN')
+    return done(reply)
+  })
+
+  fastify.delete(list, endedByOwner, async (request, reply) => {
+    await sessions.revoke.user(callerOf(request).userId, { ip: request.ip, reason: 'all_ended' })
+    return done(reply)
+  })
+
+  /** Of the guard's own verdict: `request.user` is anybody's to write. */
+  function callerOf (request: FastifyRequest): { userId: UserId, sid: string } {
+    const claims = verdictOf(request).claims!
+    return { userId: userIdOf(claims, userIdClaim), sid: sessionOf(claims).sid }
+  }
+}
+
+function done (reply: FastifyReply): FastifyReply {
+  return reply.code(204).header('cache-control', 'no-store').send()
+}
+
+function viewOf (record: SessionRecord, current: string) {
+  return {
+    id: record.id,
+    created_at: new Date(record.createdAt).toISOString(),
+    last_used_at: new Date(record.lastUsedAt).toISOString(),
+    expires_at: new Date(record.expiresAt).toISOString(),
+    ip: record.ip,
+    user_agent: record.userAgent,
+    current: record.id === current
+  }
+}
