@@ -32,7 +32,8 @@ export function createJudgeClaims (settings: Settings): JudgeClaims {
     const { exp, nbf, iat, iss, aud, refresh } = claims
     if (!isFinite(exp)) return BAD_EXP
     const until = exp + clockTolerance
-    if (now !== null && now >= until) return EXPIRED
+    // Negated, so that a clock that says NaN lets nobody in.
+    if (now !== null && !(now < until)) return EXPIRED
     if (nbf !== undefined && !isFinite(nbf)) return BAD_NBF
     if (iat !== undefined && !isFinite(iat)) return BAD_IAT
     if (issuer !== undefined && iss !== issuer) return BAD_ISS
@@ -47,7 +48,7 @@ export function createJudgeClaims (settings: Settings): JudgeClaims {
       nbf === undefined ? -Infinity : nbf - clockTolerance,
       iat === undefined ? -Infinity : iat - skew
     )
-    if (now !== null && now < from) return OUT_OF_TIME
+    if (now !== null && !(now >= from)) return OUT_OF_TIME
     return { claims: claims as unknown as Claims, refusal: null, from, until }
   }
 }

@@ -1,5 +1,5 @@
 // The `routes` option → the same, with the type of `login`'s first argument taken from `body`.
-import type { DualTokenRoutes } from './types.ts'
+import type { DualTokenRoutes } from './option-types.ts'
 
 /**
  * Types `login` by its `body` schema; `register` alone cannot infer it.

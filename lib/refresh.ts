@@ -6,7 +6,7 @@ import type { Settings } from './options.ts'
 import type { Client } from './sessions/client.ts'
 import type { Sessions } from './sessions/sessions.ts'
 import { sessionOf } from './sessions/stamp.ts'
-import type { AccessReply, DualTokenRoutes, RefreshClaims, UserId } from './types.ts'
+import type { AccessReply, LoadUser, RefreshClaims, UserId } from './types.ts'
 import { claimsOf, isNobody, userIdOf, type UserClaims } from './user.ts'
 
 /** Rejects with a `REFRESH_…` refusal, `STORE_UNAVAILABLE`, `USER_INVALID` or what `loadUser` rejects with. */
@@ -15,7 +15,7 @@ export type Refresh = (claims: RefreshClaims, client: Client, options: LoadOptio
 export interface LoadOptions {
   readonly request?: FastifyRequest | undefined
   /** Instead of that of the ready routes. */
-  readonly loadUser?: DualTokenRoutes['loadUser']
+  readonly loadUser?: LoadUser | undefined
 }
 
 export interface RefreshParts {

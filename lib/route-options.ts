@@ -2,7 +2,7 @@
 import { Type } from '@sinclair/typebox'
 import type { RouteShorthandOptions } from 'fastify'
 import { createFault } from './errors.ts'
-import type { DualTokenRoutes } from './types.ts'
+import type { DualTokenRoutes } from './option-types.ts'
 
 export interface RouteSettings {
   readonly path: string

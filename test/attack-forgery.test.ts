@@ -447,3 +447,10 @@ test('a payload that another payload was signed for is not believed', async t =>
     { code: 'FST_DUAL_TOKEN_ACCESS_INVALID' })
   t.throws(() => app.dualToken.verifyToken(mint(accessClaims({ user_id: 8 }), OTHER_SECRET)), { code: 'FST_DUAL_TOKEN_ACCESS_INVALID' })
 })
+
+test('a clock that does not tell the time lets nobody in', async t => {
+  for (const moment of [NaN, Infinity, -Infinity]) {
+    const { app } = await createApp(t, { now: () => moment })
+    t.throws(() => app.dualToken.verifyToken(accessToken()), { code: /ACCESS_(?:INVALID|EXPIRED)$/ }, String(moment))
+  }
+})

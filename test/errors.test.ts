@@ -11,13 +11,18 @@ test('every error is as documented', async t => {
     ACCESS_MISSING: [401, 'User must be authorized.', 'Bearer'],
     ACCESS_INVALID: [401, 'User must be authorized.', invalid('The access token is not valid')],
     ACCESS_EXPIRED: [401, 'User must be authorized.', invalid('The access token expired')],
+    ACCESS_REVOKED: [401, 'User must be authorized.', invalid('The session was ended')],
     ACCESS_IS_REFRESH: [403, 'Do not use refresh token.', invalid('A refresh token is not an access token')],
     REFRESH_MISSING: [403, 'Wrong Token', undefined],
     REFRESH_INVALID: [403, 'Wrong Token', undefined],
     REFRESH_EXPIRED: [403, 'Wrong Token', undefined],
     REFRESH_IS_ACCESS: [403, 'Wrong Token', undefined],
+    REFRESH_REVOKED: [403, 'Wrong Token', undefined],
+    REFRESH_REUSED: [403, 'Wrong Token', undefined],
     REFRESH_USER_GONE: [403, 'Wrong Token', undefined],
-    LOGIN_REFUSED: [401, 'Invalid credentials.', 'Bearer']
+    SESSION_UNKNOWN: [404, 'No such session.', undefined],
+    LOGIN_REFUSED: [401, 'Invalid credentials.', 'Bearer'],
+    STORE_UNAVAILABLE: [503, 'Try again later.', undefined]
   }
   t.strictSame(REFUSALS, Object.keys(documented))
 
@@ -82,8 +87,8 @@ test('no code in the table is dead', async t => {
     .join('\n')
   const kinds = [...source.matchAll(/refused\('([A-Z]+)'/g)].map(([, kind]) => kind!)
   const used = new Set([...source.matchAll(/'([A-Z]+(?:_[A-Z]+)+)'/g)].map(([, suffix]) => suffix!))
-  for (const [, prefix] of source.matchAll(/`([A-Z]+_)\$\{refusal\.kind\}`/g)) {
-    for (const kind of kinds) used.add(`${prefix}${kind}`)
+  for (const [, wanted] of source.matchAll(/suffixOf\('([A-Z]+)'/g)) {
+    for (const kind of kinds) used.add(`${wanted}_${kind}`)
   }
   for (const suffix of Object.keys(errorTable) as ErrorSuffix[]) t.ok(used.has(suffix), suffix)
 })

@@ -4,14 +4,14 @@ import { test } from 'tap'
 
 /** Each file may import those of earlier ranks, and of its own rank those before it; a folder stands for all its files. */
 const RANKS: string[][] = [
-  ['errors', 'types'],
-  ['durations', 'secrets', 'user', 'route-options', 'options', 'define-routes'],
+  ['errors', 'types', 'sessions/store', 'sessions/events', 'option-types'],
+  ['durations', 'secrets', 'user', 'route-options', 'session-options', 'options', 'define-routes'],
   ['segments', 'verdict', 'jwt', 'keys'],
   ['sessions/'],
-  ['extract', 'claims', 'verify', 'issue'],
-  ['authenticate', 'guards', 'routes'],
-  ['plugin'],
-  ['index']
+  ['extract', 'claims', 'verify', 'issue', 'sign-in', 'refresh'],
+  ['authenticate', 'guards', 'ready-route', 'session-routes', 'routes'],
+  ['dual-token', 'plugin'],
+  ['index', 'testing']
 ]
 
 /** The only files that may import Fastify's world at run time; every other one is a step, tested with plain values. */

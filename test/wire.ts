@@ -18,13 +18,13 @@ export async function listen (app: FastifyInstance): Promise<number> {
   return (app.server.address() as AddressInfo).port
 }
 
-/** Sends the bytes (a string is taken as Latin-1) on a connection of their own and reads until the server closes it. */
+/** Sends the bytes (a string is taken as Latin-1) and no more, on a connection of their own, and reads to its end. */
 export async function sendBytes (port: number, bytes: string | Uint8Array): Promise<string> {
   const socket = connect(port, '127.0.0.1')
   let received = ''
   socket.setEncoding('latin1')
   socket.on('data', chunk => { received += chunk })
-  socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes)
+  socket.end(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes)
   await once(socket, 'close')
   return received
 }

@@ -125,7 +125,7 @@ export function createFeed (settings: SessionSettings, now: () => number, ask: A
       // Monotonic time can stand still while a machine sleeps, and the wall clock can be set back: the larger one counts.
       const age = Math.max(Date.now() - fresh.wall, performance.now() - fresh.monotonic)
       // The option `now` may be a clock of its own, that runs ahead of both.
-      if (cut) return Math.max(age, now() - fresh.plugin) > maxStaleness
+      if (cut) return !(Math.max(age, now() - fresh.plugin) <= maxStaleness)
       if (age <= maxStaleness) return false
       // No poll has failed, so the process has slept: ask now. Within one process there is nothing to be cut.
       poll()
