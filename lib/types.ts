@@ -70,7 +70,7 @@ export type TokenReply<Need extends boolean> = Need extends false ? AccessReply 
 /** The request as a guard needs it: any FastifyRequest, whatever its generics. */
 export type GuardedRequest = Pick<FastifyRequest, 'headers' | 'raw'>
 
-/** A callback hook for `preHandler`, `onRequest` or any hook before the handler. */
+/** A callback hook for `onRequest`, `preValidation` or `preHandler`. */
 export type Guard = (request: GuardedRequest, reply: unknown, done: (error?: Error) => void) => void
 
 /** What `fastify.dualToken` offers. */
