@@ -7,6 +7,8 @@ const SENT_TWICE = refused('INVALID', 'more than one Authorization header')
 const NOT_A_SPACE = refused('INVALID', 'no space after the scheme')
 
 const HEADER = 'authorization'
+/** Node keeps no more lines than these, so behind them a second Authorization can hide. */
+const MAX_HEADERS = 1000
 const SPACE = 0x20
 const TAB = 0x09
 
@@ -14,7 +16,7 @@ const TAB = 0x09
 export function extract (request: GuardedRequest): string | Refused {
   const value: unknown = request.headers[HEADER]
   if (value === undefined) return MISSING
-  if (typeof value !== 'string' || isSentTwice(request.raw.rawHeaders)) return SENT_TWICE
+  if (typeof value !== 'string' || mayBeSentTwice(request.raw.rawHeaders)) return SENT_TWICE
   if (value.length < 6 || value.slice(0, 6).toLowerCase() !== 'bearer') return MISSING
 
   let start = 6
@@ -25,8 +27,9 @@ export function extract (request: GuardedRequest): string | Refused {
 }
 
 /** Node keeps only the first of two Authorization lines, and proxies disagree on which one counts. */
-function isSentTwice (rawHeaders: readonly string[] | undefined): boolean {
+function mayBeSentTwice (rawHeaders: readonly string[] | undefined): boolean {
   if (rawHeaders === undefined) return false
+  if (rawHeaders.length >= 2 * MAX_HEADERS) return true
   let seen = false
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i]!

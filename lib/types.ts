@@ -84,7 +84,7 @@ export type LoadUser = (userId: UserId, request: FastifyRequest | undefined) => 
 /** The request as a guard needs it: any FastifyRequest, whatever its generics. */
 export type GuardedRequest = Pick<FastifyRequest, 'headers' | 'raw'>
 
-/** A callback hook for `preHandler`, `onRequest` or any hook before the handler. */
+/** A callback hook for `onRequest`, `preValidation` or `preHandler`. */
 export type Guard = (request: GuardedRequest, reply: unknown, done: (error?: Error) => void) => void
 
 /** Where a sign-in or a refresh comes from; kept with the session, cut to 256 characters. */

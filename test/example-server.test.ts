@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { test } from 'tap'
-import { start, startServer } from './server-process.ts'
+import { node, start, startServer } from './server-process.ts'
 
-const FILE = 'example-server.ts'
+const COMMAND = node('example-server.ts')
 const DEMO = { username: 'demo', password: 'demo-password' }
 
 interface Reply {
@@ -30,7 +30,7 @@ async function signIn (url: string): Promise<{ access: string, refresh: string }
 }
 
 test('the example server serves a whole sign-in', async t => {
-  const server = await startServer(t, FILE)
+  const server = await startServer(t, COMMAND)
   const { url } = server
   const { access, refresh } = await signIn(url)
 
@@ -101,22 +101,29 @@ test('the example server serves a whole sign-in', async t => {
   })
 })
 
+test('npm start passes SIGTERM on to the server and leaves nothing behind', async t => {
+  const server = await startServer(t, ['npm', 'start'])
+  server.process.kill('SIGTERM')
+  t.equal(await server.ended, 0)
+  await t.rejects(fetch(`${server.url}/open`))
+})
+
 test('the secret and the lifetime come from the environment', async t => {
   const env = { JWT_SECRET: 'kFJz0cQ8vYt3mW1nXb7rL5pGhD2sUa9E', ACCESS_EXPIRES_IN: '90s' }
-  const first = await startServer(t, FILE, env)
+  const first = await startServer(t, COMMAND, env)
   const { access } = await signIn(first.url)
   t.notOk(first.log.some(line => line.includes('JWT_SECRET is not set')))
   first.process.kill('SIGINT')
   t.equal(await first.ended, 0)
 
-  const second = await startServer(t, FILE, env)
+  const second = await startServer(t, COMMAND, env)
   const { status, body } = await send(`${second.url}/me`, 'GET', access)
   t.equal(status, 200)
   t.equal(Number(body.exp) - Number(body.iat), 90)
 })
 
 test('a connection that never sends a request is cut off at shutdown', async t => {
-  const server = await startServer(t, FILE)
+  const server = await startServer(t, COMMAND)
   const silent = connect(Number(new URL(server.url).port), '127.0.0.1')
   t.teardown(() => silent.destroy())
   await once(silent, 'connect')
@@ -125,7 +132,7 @@ test('a connection that never sends a request is cut off at shutdown', async t =
 })
 
 test('what keeps it from starting is said in one line', async t => {
-  const server = await startServer(t, FILE)
+  const server = await startServer(t, COMMAND)
   const cases: Array<[string, NodeJS.ProcessEnv, RegExp]> = [
     ['a port in use', { PORT: new URL(server.url).port }, /EADDRINUSE.*127\.0\.0\.1:\d+/],
     ['a port that is no number', { PORT: 'http' }, /PORT must be a number from 0 to 65535/],
@@ -135,7 +142,7 @@ test('what keeps it from starting is said in one line', async t => {
     ['an empty secret', { JWT_SECRET: '' }, /JWT_SECRET must not be blank/],
     ['a lifetime that is none', { ACCESS_EXPIRES_IN: 'soon' }, /ACCESS_EXPIRES_IN must be/]
   ]
-  const attempts = cases.map(([name, env, pattern]) => ({ name, pattern, ...start(t, FILE, env) }))
+  const attempts = cases.map(([name, env, pattern]) => ({ name, pattern, ...start(t, COMMAND, env) }))
   for (const { name, pattern, ended, log } of attempts) {
     await t.test(name, async t => {
       t.equal(await ended, 1)

@@ -2,10 +2,13 @@ import { spawn, spawnSync } from 'node:child_process'
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import { join } from 'node:path'
+import rateLimit from '@fastify/rate-limit'
+import Fastify from 'fastify'
 import { test, type Test } from 'tap'
+import { dualToken } from '../lib/index.ts'
 import { errorTable } from '../lib/errors.ts'
 import { OptionSchemas, resolveOptions } from '../lib/options.ts'
-import { startServer } from './server-process.ts'
+import { node, startServer } from './server-process.ts'
 import { SECRET } from './tokens.ts'
 
 const readme = readFileSync('README.md', 'utf8')
@@ -67,7 +70,7 @@ test('the first example runs as it stands, as .ts and as .mjs, and its commands 
   for (const name of ['server.ts', 'server.mjs']) {
     await t.test(name, async t => {
       const file = fileHere(t, name, quickStart.replace('port: 3000', 'port: 0'))
-      const { url } = await startServer(t, file)
+      const { url } = await startServer(t, node(file))
       const script = commands.replaceAll('127.0.0.1:3000', url.slice('http://'.length)).replaceAll(/^(curl [^#]*)/gm, '$1; echo ')
       const { code, output } = await runCommands(t, script)
       t.equal(code, 0)
@@ -119,6 +122,23 @@ test('every example type-checks against what is published', async t => {
     const { status, stdout } = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', folder], { encoding: 'utf8' })
     t.equal(stdout, '')
     t.equal(status, 0)
+  }
+})
+
+test('a rate limit that is passed on holds for each of the ready routes by itself', async t => {
+  const fastify = Fastify()
+  t.teardown(() => fastify.close())
+  await fastify.register(rateLimit, { global: false })
+  const config = { rateLimit: { max: 5, timeWindow: '1 minute' } }
+  await fastify.register(dualToken, { secret: SECRET, routes: { login: () => null, config } })
+
+  for (const [method, refusal] of [['POST', 401], ['PUT', 403]] as const) {
+    const statuses: number[] = []
+    for (let i = 0; i < 6; i++) {
+      const { statusCode } = await fastify.inject({ method, url: '/authorizations', ...(method === 'POST' && { payload: {} }) })
+      statuses.push(statusCode)
+    }
+    t.same(statuses, [refusal, refusal, refusal, refusal, refusal, 429], method)
   }
 })
 

@@ -18,12 +18,16 @@ interface Started extends Omit<ServerProcess, 'url'> {
   waitFor (pattern: RegExp): Promise<string | undefined>
 }
 
-/** Starts a file; the process is ended with the test. */
-export function start (t: Test, file: string, env: NodeJS.ProcessEnv = {}): Started {
+/** The command that runs a file with this Node.js. */
+export function node (file: string): string[] {
+  return [process.execPath, ...(file.endsWith('.ts') ? ['--import', 'tsx'] : []), file]
+}
+
+/** Starts a command; the process is ended with the test. */
+export function start (t: Test, command: readonly string[], env: NodeJS.ProcessEnv = {}): Started {
   // `env -u`: as a user starts it, without the loaders that the test runner puts into every process.
-  const loader = file.endsWith('.ts') ? ['--import', 'tsx'] : []
-  const child = spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, ...loader, file], {
-    env: { PATH: process.env.PATH, PORT: '0', ...env },
+  const child = spawn('env', ['-u', 'NODE_OPTIONS', ...command], {
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe']
   })
   const log: string[] = []
@@ -61,8 +65,8 @@ export function start (t: Test, file: string, env: NodeJS.ProcessEnv = {}): Star
 }
 
 /** Starts a server and waits until it listens. */
-export async function startServer (t: Test, file: string, env?: NodeJS.ProcessEnv): Promise<ServerProcess> {
-  const started = start(t, file, env)
+export async function startServer (t: Test, command: readonly string[], env?: NodeJS.ProcessEnv): Promise<ServerProcess> {
+  const started = start(t, command, env)
   const line = await started.waitFor(/Server listening at /)
   const url = /http:\/\/[^"]+/.exec(line ?? '')?.[0]
   if (url === undefined) throw new Error(`The server did not start:\n${started.log.join('\n')}`)

@@ -54,5 +54,5 @@ export function parseReply (text: string): WireReply {
   }
 }
 
-/** The challenge and status of every token that is no good, whatever is wrong with it. */
+/** The challenge to every token that is no good, whatever is wrong with it. */
 export const INVALID_CHALLENGE = 'Bearer error="invalid_token", error_description="The access token is not valid"'
