@@ -1,0 +1,80 @@
+// The public types of the options.
+import type { FastifyRequest, RouteShorthandOptions } from 'fastify'
+import type { Static, TSchema } from '@sinclair/typebox'
+import type { SessionEvent } from './sessions/events.ts'
+import type { SessionStore } from './sessions/store.ts'
+import type { Awaitable, DualTokenUser, LoadUser, Nobody } from './types.ts'
+
+type PassedOn = Omit<RouteShorthandOptions, 'schema' | 'prefixTrailingSlash'>
+
+/** The ready routes. Beside these options, those of any Fastify route are passed on to each of them. */
+export interface DualTokenRoutes<Body = unknown> extends PassedOn {
+  /** Where the routes stand; default `/authorizations`. */
+  path?: string
+  /** JSON schema of the credentials; default: any JSON object. */
+  body?: Body
+  /** Credentials → the user, or null (or false) to refuse them. What it throws goes to the application's error handler. */
+  login (body: LoginBody<Body>, request: FastifyRequest): Awaitable<DualTokenUser | Nobody>
+  /** User id → the user as of now, or null when there is none any more. Default: the id alone. */
+  loadUser? (...args: Parameters<LoadUser>): ReturnType<LoadUser>
+  /** Shorthand for `schema.tags`. */
+  tags?: string[]
+  /** Merged into the routes' schemas: `tags`, `summary`, `security` …; never `body` or `response`. */
+  schema?: Record<string, unknown>
+}
+
+type LoginBody<Body> = Body extends TSchema ? Static<Body> : Record<string, unknown>
+
+/** Sessions: what is known of each sign-in. Durations are seconds (parts of one too) or strings such as `'15m'`. */
+export interface DualTokenSessions {
+  /** `memoryStore()`, `redisStore(client)` or a store of your own. */
+  store: SessionStore
+  /** Renew the refresh token at each refresh; default true. False: it serves its whole life, but can be revoked. */
+  rotate?: boolean
+  /** How long a refresh token still serves after its successor was made; default 10. */
+  grace?: number | string
+  /** How long it still serves when its successor was never seen in use: the reply was lost; default `'24h'`. */
+  recovery?: number | string
+  /** Each refresh renews the refresh token's life; default false: it ends at a fixed time after sign-in. */
+  sliding?: boolean
+  /** When a sliding session ends at last, from sign-in; default `'90d'`. */
+  maxLifetime?: number | string
+  /** How often the feed of revoked sessions is read; default 2. */
+  pollInterval?: number | string
+  /** How long the feed may be cut before `onStale` counts; default `'5m'`. */
+  maxStaleness?: number | string
+  /** Then guards answer 503 (`'deny'`, default), or go on (`'allow'`). */
+  onStale?: 'deny' | 'allow'
+  /** How long the store may take before a sign-in, refresh or logout answers 503; default 1. */
+  storeTimeout?: number | string
+  /** Told of everything that happens to sessions. What it throws is logged and disturbs nothing. */
+  onEvent?: (event: SessionEvent) => unknown
+}
+
+/** The options of `fastify.register(dualToken, options)`; durations are seconds or strings such as `'15m'`. */
+export interface DualTokenOptions<Body = unknown> {
+  /** HS256 secret of at least 32 bytes, or a list of them: the first signs, all verify. */
+  secret: string | Uint8Array | ReadonlyArray<string | Uint8Array>
+  /** Default `'2h'`. */
+  accessExpiresIn?: number | string
+  /** Default `'14d'`. */
+  refreshExpiresIn?: number | string
+  /** The claim that holds the user's id; default `'user_id'`. */
+  userIdClaim?: string
+  /** Set as `iss` on every token and required of every token. */
+  issuer?: string
+  /** Set as `aud` on every token and required of every token. */
+  audience?: string
+  /** Seconds, 0 to 60; default 0. */
+  clockTolerance?: number
+  /** Named in the `WWW-Authenticate` challenge. */
+  realm?: string
+  /** How many verified tokens are remembered; default 10,000; 0 turns it off. */
+  cache?: number
+  /** The ready routes; absent or false: none. */
+  routes?: DualTokenRoutes<Body> | false
+  /** Sessions; absent: none, and refresh tokens cannot be revoked. */
+  sessions?: DualTokenSessions
+  /** The clock, in milliseconds; default `Date.now`. */
+  now?: () => number
+}
