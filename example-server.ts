@@ -1,8 +1,10 @@
-// A small but whole application: users in memory, sign-in and renewal at /authorizations, one guarded and one open route.
+// A small but whole application: users in memory, sign-in and renewal at /authorizations, one guarded and one open route,
+// and sessions when REDIS_URL or SESSIONS=memory asks for them.
 import { randomBytes, scrypt, scryptSync, timingSafeEqual } from 'node:crypto'
 import { Type } from '@sinclair/typebox'
 import Fastify, { type FastifyInstance } from 'fastify'
-import dualToken, { defineRoutes } from './lib/index.ts'
+import { Redis } from 'ioredis'
+import dualToken, { defineRoutes, memoryStore, redisStore, type SessionStore } from './lib/index.ts'
 
 const maxSignIns = 32
 const drainTime = 3_000
@@ -20,7 +22,9 @@ async function createServer (): Promise<FastifyInstance> {
   if (process.env.JWT_SECRET === undefined) {
     fastify.log.warn('JWT_SECRET is not set: a random secret is used, and every token ends with this process')
   }
+  const store = createStore(fastify)
   await fastify.register(dualToken, {
+    ...(store && { sessions: { store } }),
     secret: process.env.JWT_SECRET ?? randomBytes(32),
     accessExpiresIn: process.env.ACCESS_EXPIRES_IN ?? '2h',
     routes: defineRoutes({
@@ -43,6 +47,19 @@ async function createServer (): Promise<FastifyInstance> {
   fastify.get('/me', { preHandler: fastify.loginRequired }, async request => request.user)
   fastify.get('/open', async request => ({ user: request.user }))
   return fastify
+}
+
+function createStore (fastify: FastifyInstance): SessionStore | undefined {
+  const { REDIS_URL, SESSIONS } = process.env
+  if (REDIS_URL !== undefined) {
+    const redis = new Redis(REDIS_URL)
+    redis.on('error', error => fastify.log.error({ err: error }, 'Redis is out of reach'))
+    fastify.addHook('onClose', async () => redis.disconnect())
+    return redisStore(redis)
+  }
+  if (SESSIONS === undefined || SESSIONS === '') return undefined
+  if (SESSIONS !== 'memory') throw new Error('SESSIONS must be memory, or not set.')
+  return memoryStore()
 }
 
 function createBusy (): Error {
@@ -68,6 +85,7 @@ try {
   await fastify.listen({ port, host: process.env.HOST ?? '127.0.0.1' })
 } catch (error) {
   const sentence = (error as Error).message.replace('Option secret', 'JWT_SECRET').replace('Option accessExpiresIn', 'ACCESS_EXPIRES_IN')
+    .replace('Option sessions.store must be a store', 'REDIS_URL must be a Redis')
   console.error(`Cannot start: ${sentence}`)
-  process.exitCode = 1
+  process.exit(1) // A client of Redis would go on trying to connect.
 }
