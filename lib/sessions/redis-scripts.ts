@@ -38,7 +38,7 @@ local mark = redis.call('GET', KEYS[3])
 if mark and micros - tonumber(ARGV[1]) < tonumber(mark) then return 0 end
 local life = tonumber(ARGV[2])
 redis.call('HSET', KEYS[1], unpack(ARGV, 6))
-redis.call('PEXPIRE', KEYS[1], ARGV[2])
+redis.call('PEXPIRE', KEYS[1], whole(life))
 redis.call('ZADD', KEYS[2], whole(clock + life), ARGV[5])
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', '(' .. whole(clock))
 outlive(KEYS[2], life)
@@ -133,13 +133,15 @@ redis.call('SET', KEYS[2], whole(micros), 'PX', ARGV[1])
 return redis.call('ZRANGE', KEYS[1], 0, -1)
 `)
 
-/** KEYS: user's index, feed, then the sessions. ARGV: keepFor, channel, then the session ids. */
+/** Answers the ids of those that lived. KEYS: user's index, feed, then the sessions. ARGV: keepFor, channel, then the session ids. */
 export const REVOKE_MANY = script(`
-local ids = { unpack(ARGV, 3) }
+local ids, ended = { unpack(ARGV, 3) }, {}
 tell(KEYS[2], tonumber(ARGV[1]), ARGV[2], ids)
-redis.call('DEL', unpack(KEYS, 3))
+for i, id in ipairs(ids) do
+  if redis.call('DEL', KEYS[i + 2]) == 1 then ended[#ended + 1] = id end
+end
 redis.call('ZREM', KEYS[1], unpack(ids))
-return 1
+return ended
 `)
 
 /** KEYS: user's index. */
@@ -155,12 +157,13 @@ end
 return records
 `)
 
-/** A page of the feed. KEYS: feed, epoch. ARGV: lowest score, ids to pass over, page size, keepFor, epoch id. */
+/** A page of the feed. Of the ids to pass over, some may be forgotten by now. KEYS: feed, epoch. ARGV: lowest score, ids to pass over, page size, keepFor, epoch id. */
 export const REVOKED_SINCE = script(`
 local keepFor = tonumber(ARGV[4])
 remember(KEYS[2], ARGV[5], keepFor)
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', '(' .. whole(clock - keepFor))
-local rows = redis.call('ZRANGEBYSCORE', KEYS[1], ARGV[1], '+inf', 'WITHSCORES', 'LIMIT', ARGV[2], ARGV[3])
+local skip = math.min(tonumber(ARGV[2]), redis.call('ZCOUNT', KEYS[1], ARGV[1], ARGV[1]))
+local rows = redis.call('ZRANGEBYSCORE', KEYS[1], ARGV[1], '+inf', 'WITHSCORES', 'LIMIT', skip, ARGV[3])
 local info = redis.pcall('INFO', 'server')
 local run = type(info) == 'string' and string.match(info, 'run_id:(%w+)') or ''
 local epoch = redis.call('HMGET', KEYS[2], 'id', 'since')

@@ -68,7 +68,7 @@ export function redisStore (client: RedisClient, { prefix = 'dual-token:' }: { p
       const created = await run(scripts.CREATE,
         [sessionKey(session.id), indexKey(session.userId), `${base}mark:${JSON.stringify(session.userId)}`, epoch],
         [Math.round(elapsed * 1000), life, keepFor, randomUUID(), session.id, ...fieldsOf(session)])
-      return created === 1
+      return Number(created) === 1
     },
 
     async rotate (attempt) {
@@ -95,15 +95,15 @@ export function redisStore (client: RedisClient, { prefix = 'dual-token:' }: { p
       const index = userId === undefined ? [] : [indexKey(userId)]
       const told = await run(scripts.REVOKE, [sessionKey(sessionId), feed, ...index],
         [sessionId, keepFor, feed, mustExist ? 1 : 0, userId === undefined ? '' : JSON.stringify(userId)])
-      return told === 1
+      return Number(told) === 1
     },
 
     async revokeUser ({ userId, keepFor }) {
       const index = indexKey(userId)
       const ids = await run(scripts.MARK_USER, [index, `${base}mark:${JSON.stringify(userId)}`], [MARK_LIFE]) as string[]
-      await inBatches(ids, batch =>
-        run(scripts.REVOKE_MANY, [index, feed, ...batch.map(sessionKey)], [keepFor, feed, ...batch]))
-      return ids
+      const ended = await inBatches(ids, async batch =>
+        await run(scripts.REVOKE_MANY, [index, feed, ...batch.map(sessionKey)], [keepFor, feed, ...batch]) as string[])
+      return ended.flat()
     },
 
     async list ({ userId, now }) {
