@@ -1,0 +1,123 @@
+// The contract of `revokedSince` and `subscribe`: whoever reads the feed misses no revocation.
+import assert from 'node:assert/strict'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { createRandom } from '../sessions/stamp.ts'
+import { GRACE, type Setting } from './setting.ts'
+
+/** Milliseconds within which a push must come; a store that works is far from it. */
+const PATIENCE = 10_000
+
+export const feedCases = {
+  async 'the feed tells of every way in which a session ends' (setting: Setting) {
+    const { create, rotate, confirm, revoke, revokeUser, pass, readFeed } = setting
+    const { cursor } = await readFeed()
+    const [revoked, reused, displaced, ofUser] = [await create(), await create(), await create(), await create()]
+    await revoke(revoked.id)
+    await rotate(reused, 0, { nonceHash: '' })
+    await rotate(displaced, 0)
+    await pass(GRACE + 1, displaced)
+    await rotate(displaced, 0)
+    await confirm(displaced, 1)
+    await revokeUser()
+    for (const from of [null, cursor]) {
+      const { ids } = await readFeed(from)
+      for (const session of [revoked, reused, displaced, ofUser]) assert.ok(ids.has(session.id))
+    }
+  },
+
+  async 'from its cursor, the feed tells of all that was revoked since' ({ revoke, readFeed }: Setting) {
+    let { cursor } = await readFeed()
+    for (let i = 0; i < 20; i++) {
+      const id = createRandom()
+      await revoke(id)
+      const page = await readFeed(cursor)
+      assert.ok(page.ids.has(id))
+      cursor = page.cursor
+    }
+  },
+
+  async 'from any cursor, however old, the feed tells of all that was revoked since' ({ revoke, readFeed }: Setting) {
+    const ids: string[] = []
+    const cursors: string[] = []
+    for (let i = 0; i < 20; i++) {
+      cursors.push((await readFeed()).cursor)
+      ids.push(createRandom())
+      await revoke(ids[i]!)
+    }
+    for (const [i, cursor] of cursors.entries()) {
+      const page = await readFeed(cursor)
+      assert.ok(ids.slice(i).every(id => page.ids.has(id)))
+    }
+  },
+
+  async 'who reads while sessions are revoked misses none' ({ revoke, readFeed }: Setting) {
+    const heard = new Set<string>()
+    let { cursor } = await readFeed()
+    const read = async (): Promise<void> => {
+      const page = await readFeed(cursor)
+      for (const id of page.ids) heard.add(id)
+      cursor = page.cursor
+    }
+    for (let round = 0; round < 20; round++) {
+      const ids = Array.from({ length: 20 }, createRandom)
+      const half = ids.map(id => revoke(id)).slice(10)
+      await Promise.all([...half, read()])
+      await read()
+      assert.ok(ids.every(id => heard.has(id)))
+    }
+  },
+
+  async 'the epoch stays while nothing is lost' ({ create, revoke, revokeUser, readFeed }: Setting) {
+    const first = await readFeed()
+    const session = await create()
+    await revoke(session.id)
+    await revokeUser()
+    assert.equal((await readFeed(first.cursor)).epoch, first.epoch)
+    assert.equal((await readFeed()).epoch, first.epoch)
+  },
+
+  async 'the feed says since when it remembers, and that moment stays' ({ pass, readFeed, revoke }: Setting) {
+    const first = await readFeed()
+    assert.ok(first.age >= 0)
+    await revoke(createRandom())
+    await pass(1000)
+    const second = await readFeed(first.cursor)
+    assert.ok(second.age >= first.age)
+  },
+
+  async 'who subscribes is told of what is revoked' ({ store, revoke }: Setting) {
+    if (store.subscribe === undefined) return
+    const heard = new Set<string>()
+    const unsubscribe = store.subscribe(ids => { for (const id of ids) heard.add(id) })
+    const told = new Set<string>()
+    const giveUpAt = performance.now() + PATIENCE
+    while (![...told].some(id => heard.has(id))) {
+      assert.ok(performance.now() < giveUpAt, `nothing was pushed within ${PATIENCE} ms`)
+      const id = createRandom()
+      await revoke(id)
+      told.add(id)
+      await nextTurn()
+    }
+    unsubscribe()
+    assert.ok([...heard].every(id => id.length === 22), 'ids are told one by one')
+  },
+
+  async 'who subscribes is told of all sessions that revokeUser ends' ({ store, create, revoke, revokeUser }: Setting) {
+    if (store.subscribe === undefined) return
+    const heard = new Set<string>()
+    const unsubscribe = store.subscribe(ids => { for (const id of ids) heard.add(id) })
+    const giveUpAt = performance.now() + PATIENCE
+    while (heard.size === 0) {
+      assert.ok(performance.now() < giveUpAt, `nothing was pushed within ${PATIENCE} ms`)
+      await revoke(createRandom())
+      await nextTurn()
+    }
+    const sessions = [await create(), await create(), await create()]
+    await revokeUser()
+    while (!sessions.every(({ id }) => heard.has(id))) {
+      assert.ok(performance.now() < giveUpAt, `not all was pushed within ${PATIENCE} ms`)
+      await nextTurn()
+    }
+    unsubscribe()
+  }
+}

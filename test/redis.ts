@@ -1,0 +1,133 @@
+// A Redis for tests: that of REDIS_URL, or a `redis-server` from the PATH that lives as long as the test.
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { Redis, type RedisOptions } from 'ioredis'
+import type { Test } from 'tap'
+
+const { REDIS_URL } = process.env
+const required = process.env.REQUIRE_REDIS === '1'
+const installed = spawnSync('redis-server', ['--version']).error === undefined
+
+/** The `skip` of tests that need a Redis of their own, to break it. Under REQUIRE_REDIS=1 they run, and fail without one. */
+export const withoutServer: string | false = !installed && !required && 'no redis-server in the PATH'
+
+/** The `skip` of tests that need any Redis. */
+export const withoutRedis: string | false = REDIS_URL === undefined && withoutServer && `${withoutServer}, and REDIS_URL is not set`
+
+export type ClientOptions = Omit<RedisOptions, 'replyMapping'>
+
+export interface RedisServer {
+  readonly port: number
+  readonly url: string
+  readonly process: ChildProcess
+  /** A client, connected, and disconnected when the test ends. */
+  connect (options?: ClientOptions): Promise<Redis>
+  /** Ends it, by SIGKILL if nothing else is said; resolves when it has ended. */
+  stop (signal?: NodeJS.Signals): Promise<void>
+  /** Starts it again, with the same port and data, after `stop`. */
+  restart (): Promise<void>
+}
+
+export interface RedisPlace {
+  readonly client: Redis
+  /** Of all keys of the test; they are deleted when it ends. */
+  readonly prefix: string
+  connect (options?: ClientOptions): Promise<Redis>
+}
+
+/**
+ * Starts a server without persistence; it and its directory are gone when the test ends.
+ *
+ * @param settings as on the command line, such as `['--appendonly', 'yes']`
+ */
+export async function startRedis (t: Test, settings: string[] = []): Promise<RedisServer> {
+  const directory = mkdtempSync(join(tmpdir(), 'redis-'))
+  const port = await freePort()
+  let server = await spawnRedis(directory, port, settings)
+  const killWithUs = (): void => { server.kill('SIGKILL') }
+  process.once('exit', killWithUs)
+
+  async function stop (signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    if (server.exitCode !== null || server.signalCode !== null) return
+    const exited = once(server, 'exit')
+    server.kill(signal)
+    await exited
+  }
+
+  t.teardown(async () => {
+    process.removeListener('exit', killWithUs)
+    await stop()
+    rmSync(directory, { recursive: true, force: true })
+  })
+  const url = `redis://127.0.0.1:${port}`
+  return {
+    port,
+    url,
+    get process () { return server },
+    connect: options => connect(t, url, options),
+    stop,
+    async restart () { server = await spawnRedis(directory, port, settings) }
+  }
+}
+
+/** A connected client and a prefix that no other test uses, on the Redis of REDIS_URL or one of its own. */
+export async function openRedis (t: Test): Promise<RedisPlace> {
+  const url = REDIS_URL ?? (await startRedis(t)).url
+  const prefix = `test-${randomUUID()}:`
+  const client = await connect(t, url)
+  if (REDIS_URL !== undefined) t.teardown(() => deleteKeys(url, prefix))
+  return { client, prefix, connect: options => connect(t, url, options) }
+}
+
+/** Every key of a database. */
+export async function keysOf (client: Redis, pattern = '*'): Promise<string[]> {
+  const keys = new Set<string>()
+  for await (const page of client.scanStream({ match: pattern, count: 1000 })) for (const key of page as string[]) keys.add(key)
+  return [...keys]
+}
+
+async function connect (t: Test, url: string, options: ClientOptions = {}): Promise<Redis> {
+  const { hostname: host, port } = new URL(url)
+  const client = new Redis({ host, port: Number(port || 6379), ...options })
+  // Said again by the command that fails.
+  client.on('error', () => {})
+  t.teardown(() => client.disconnect())
+  if (!options.lazyConnect) await once(client, 'ready')
+  return client
+}
+
+async function deleteKeys (url: string, prefix: string): Promise<void> {
+  const client = new Redis(url)
+  const keys = await keysOf(client, `*${prefix}*`)
+  if (keys.length > 0) await client.del(keys)
+  client.disconnect()
+}
+
+async function freePort (): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+async function spawnRedis (directory: string, port: number, settings: string[]): Promise<ChildProcess> {
+  const server = spawn('redis-server', [
+    '--port', String(port), '--bind', '127.0.0.1', '--dir', directory, '--save', '', '--appendonly', 'no', ...settings
+  ], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const log: string[] = []
+  for await (const line of createInterface(server.stdout)) {
+    log.push(line)
+    if (!line.includes('Ready to accept connections')) continue
+    server.stdout.resume()
+    return server
+  }
+  throw new Error(`redis-server did not start:\n${log.join('\n')}`)
+}

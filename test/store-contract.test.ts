@@ -1,0 +1,50 @@
+import { randomUUID } from 'node:crypto'
+import { test } from 'tap'
+import { memoryStore, redisStore, type SessionStore } from '../lib/index.ts'
+import { runStoreContract, storeContract } from '../lib/testing.ts'
+import { openRedis, withoutRedis } from './redis.ts'
+
+test('the memory store keeps the contract', async t => {
+  for (const { name, run } of storeContract(() => memoryStore())) await t.test(name, run)
+})
+
+test('the Redis store keeps the contract', { skip: withoutRedis }, async t => {
+  const { client, prefix } = await openRedis(t)
+  const places = new WeakMap<SessionStore, string>()
+  const createStore = () => {
+    const place = `${prefix}${randomUUID()}:{case}:`
+    const store = redisStore(client, { prefix: place })
+    places.set(store, place)
+    return store
+  }
+  const cases = storeContract(createStore, {
+    async backdate (store, sessionId, milliseconds) {
+      const key = `${places.get(store)}session:${sessionId}`
+      for (const field of ['rotatedAt', 'displacedAt']) {
+        if (Number(await client.hget(key, field)) > 0) await client.hincrby(key, field, -milliseconds)
+      }
+    }
+  })
+  for (const { name, run } of cases) await t.test(name, run)
+})
+
+test('runStoreContract resolves for a store that keeps it', async t => {
+  await t.resolves(runStoreContract(() => memoryStore()))
+})
+
+test('runStoreContract names the cases that fail, and closes every store', async t => {
+  let closed = 0
+  const close = async () => { closed++ }
+  const forgetful = (): SessionStore => {
+    const { subscribe, ...store } = memoryStore()
+    return { ...store, close, revoke: async () => true }
+  }
+  const error = await runStoreContract(forgetful).catch(error => error)
+  t.ok(error instanceof AggregateError)
+  t.match(error.message, /^The store does not keep its contract:\n- /)
+  const names = error.message.split('\n- ').slice(1)
+  t.ok(names.includes('a revoked session is ended for ever'))
+  t.notOk(names.includes("the login's own token is rotated, at once too"))
+  t.equal(error.errors.length, names.length)
+  t.equal(closed, storeContract(forgetful).length)
+})
