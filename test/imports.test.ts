@@ -11,6 +11,7 @@ const RANKS: string[][] = [
   ['extract', 'claims', 'verify', 'issue', 'sign-in', 'refresh'],
   ['authenticate', 'guards', 'ready-route', 'session-routes', 'routes'],
   ['dual-token', 'plugin'],
+  ['contract/'],
   ['index', 'testing']
 ]
 
