@@ -97,17 +97,17 @@ type PassedOn = Omit<RouteShorthandOptions, 'schema' | 'prefixTrailingSlash'>
 /** The ready routes. Beside these options, those of any Fastify route are passed on to each of them. */
 export interface DualTokenRoutes<Body = unknown> extends PassedOn {
   /** Where the routes stand; default `/authorizations`. */
-  path?: string
+  path?: string | undefined
   /** JSON schema of the credentials; default: any JSON object. */
-  body?: Body
+  body?: Body | undefined
   /** Credentials → the user, or null (or false) to refuse them. What it throws goes to the application's error handler. */
   login (body: LoginBody<Body>, request: FastifyRequest): Awaitable<DualTokenUser | Nobody>
   /** User id → the user as of now, or null when there is none any more. Default: the id alone. */
-  loadUser?: (userId: UserId, request: FastifyRequest) => Awaitable<DualTokenUser | Nobody>
+  loadUser?: ((userId: UserId, request: FastifyRequest) => Awaitable<DualTokenUser | Nobody>) | undefined
   /** Shorthand for `schema.tags`. */
-  tags?: string[]
+  tags?: string[] | undefined
   /** Merged into the routes' schemas: `tags`, `summary`, `security` …; never `body` or `response`. */
-  schema?: Record<string, unknown>
+  schema?: Record<string, unknown> | undefined
 }
 
 type LoginBody<Body> = Body extends TSchema ? Static<Body> : Record<string, unknown>
@@ -117,25 +117,25 @@ export interface DualTokenOptions<Body = unknown> {
   /** HS256 secret of at least 32 bytes, or a list of them: the first signs, all verify. */
   secret: string | Uint8Array | ReadonlyArray<string | Uint8Array>
   /** Default `'2h'`. */
-  accessExpiresIn?: number | string
+  accessExpiresIn?: number | string | undefined
   /** Default `'14d'`. */
-  refreshExpiresIn?: number | string
+  refreshExpiresIn?: number | string | undefined
   /** The claim that holds the user's id; default `'user_id'`. */
-  userIdClaim?: string
+  userIdClaim?: string | undefined
   /** Set as `iss` on every token and required of every token. */
-  issuer?: string
+  issuer?: string | undefined
   /** Set as `aud` on every token and required of every token. */
-  audience?: string
+  audience?: string | undefined
   /** Seconds, 0 to 60; default 0. */
-  clockTolerance?: number
+  clockTolerance?: number | undefined
   /** Named in the `WWW-Authenticate` challenge. */
-  realm?: string
+  realm?: string | undefined
   /** How many verified tokens are remembered; default 10,000; 0 turns it off. */
-  cache?: number
+  cache?: number | undefined
   /** The ready routes; absent or false: none. */
-  routes?: DualTokenRoutes<Body> | false
+  routes?: DualTokenRoutes<Body> | false | undefined
   /** The clock, in milliseconds; default `Date.now`. */
-  now?: () => number
+  now?: (() => number) | undefined
 }
 
 declare module '@fastify/jwt' {
