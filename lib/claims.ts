@@ -57,9 +57,13 @@ function isFinite (value: unknown): value is number {
   return Number.isFinite(value)
 }
 
-/** A frozen copy with no prototype, all the way down: no request can change, or be misled by, what another one sees. */
+/** Inherits nothing, as its prototype is empty and frozen; an object without one would be several times slower to make and to read. */
+const Sealed = function () {} as unknown as new () => Payload
+Sealed.prototype = Object.freeze(Object.create(null))
+
+/** A frozen copy with nothing inherited, all the way down: no request can change, or be misled by, what another one sees. */
 function sealObject (source: Payload): Payload {
-  const sealed: Payload = Object.create(null)
+  const sealed = new Sealed()
   for (const name of Object.keys(source)) {
     if (name !== '__proto__') sealed[name] = seal(source[name])
   }

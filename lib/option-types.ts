@@ -10,17 +10,17 @@ type PassedOn = Omit<RouteShorthandOptions, 'schema' | 'prefixTrailingSlash'>
 /** The ready routes. Beside these options, those of any Fastify route are passed on to each of them. */
 export interface DualTokenRoutes<Body = unknown> extends PassedOn {
   /** Where the routes stand; default `/authorizations`. */
-  path?: string
+  path?: string | undefined
   /** JSON schema of the credentials; default: any JSON object. */
-  body?: Body
+  body?: Body | undefined
   /** Credentials → the user, or null (or false) to refuse them. What it throws goes to the application's error handler. */
   login (body: LoginBody<Body>, request: FastifyRequest): Awaitable<DualTokenUser | Nobody>
   /** User id → the user as of now, or null when there is none any more. Default: the id alone. */
-  loadUser? (...args: Parameters<LoadUser>): ReturnType<LoadUser>
+  loadUser?: LoadUser | undefined
   /** Shorthand for `schema.tags`. */
-  tags?: string[]
+  tags?: string[] | undefined
   /** Merged into the routes' schemas: `tags`, `summary`, `security` …; never `body` or `response`. */
-  schema?: Record<string, unknown>
+  schema?: Record<string, unknown> | undefined
 }
 
 type LoginBody<Body> = Body extends TSchema ? Static<Body> : Record<string, unknown>
@@ -30,25 +30,25 @@ export interface DualTokenSessions {
   /** `memoryStore()`, `redisStore(client)` or a store of your own. */
   store: SessionStore
   /** Renew the refresh token at each refresh; default true. False: it serves its whole life, but can be revoked. */
-  rotate?: boolean
+  rotate?: boolean | undefined
   /** How long a refresh token still serves after its successor was made; default 10. */
-  grace?: number | string
+  grace?: number | string | undefined
   /** How long it still serves when its successor was never seen in use: the reply was lost; default `'24h'`. */
-  recovery?: number | string
+  recovery?: number | string | undefined
   /** Each refresh renews the refresh token's life; default false: it ends at a fixed time after sign-in. */
-  sliding?: boolean
+  sliding?: boolean | undefined
   /** When a sliding session ends at last, from sign-in; default `'90d'`. */
-  maxLifetime?: number | string
+  maxLifetime?: number | string | undefined
   /** How often the feed of revoked sessions is read; default 2. */
-  pollInterval?: number | string
+  pollInterval?: number | string | undefined
   /** How long the feed may be cut before `onStale` counts; default `'5m'`. */
-  maxStaleness?: number | string
+  maxStaleness?: number | string | undefined
   /** Then guards answer 503 (`'deny'`, default), or go on (`'allow'`). */
-  onStale?: 'deny' | 'allow'
+  onStale?: 'deny' | 'allow' | undefined
   /** How long the store may take before a sign-in, refresh or logout answers 503; default 1. */
-  storeTimeout?: number | string
+  storeTimeout?: number | string | undefined
   /** Told of everything that happens to sessions. What it throws is logged and disturbs nothing. */
-  onEvent?: (event: SessionEvent) => unknown
+  onEvent?: ((event: SessionEvent) => unknown) | undefined
 }
 
 /** The options of `fastify.register(dualToken, options)`; durations are seconds or strings such as `'15m'`. */
@@ -56,25 +56,25 @@ export interface DualTokenOptions<Body = unknown> {
   /** HS256 secret of at least 32 bytes, or a list of them: the first signs, all verify. */
   secret: string | Uint8Array | ReadonlyArray<string | Uint8Array>
   /** Default `'2h'`. */
-  accessExpiresIn?: number | string
+  accessExpiresIn?: number | string | undefined
   /** Default `'14d'`. */
-  refreshExpiresIn?: number | string
+  refreshExpiresIn?: number | string | undefined
   /** The claim that holds the user's id; default `'user_id'`. */
-  userIdClaim?: string
+  userIdClaim?: string | undefined
   /** Set as `iss` on every token and required of every token. */
-  issuer?: string
+  issuer?: string | undefined
   /** Set as `aud` on every token and required of every token. */
-  audience?: string
+  audience?: string | undefined
   /** Seconds, 0 to 60; default 0. */
-  clockTolerance?: number
+  clockTolerance?: number | undefined
   /** Named in the `WWW-Authenticate` challenge. */
-  realm?: string
+  realm?: string | undefined
   /** How many verified tokens are remembered; default 10,000; 0 turns it off. */
-  cache?: number
+  cache?: number | undefined
   /** The ready routes; absent or false: none. */
-  routes?: DualTokenRoutes<Body> | false
+  routes?: DualTokenRoutes<Body> | false | undefined
   /** Sessions; absent: none, and refresh tokens cannot be revoked. */
-  sessions?: DualTokenSessions
+  sessions?: DualTokenSessions | undefined
   /** The clock, in milliseconds; default `Date.now`. */
-  now?: () => number
+  now?: (() => number) | undefined
 }

@@ -78,8 +78,13 @@ export type Awaitable<T> = T | Promise<T>
 /** The three ways to say that there is nobody. */
 export type Nobody = null | undefined | false
 
-/** User id → the user as of now, or null when there is none any more. There is no request when `refreshTokens` calls. */
-export type LoadUser = (userId: UserId, request: FastifyRequest | undefined) => Awaitable<DualTokenUser | Nobody>
+/**
+ * User id → the user as of now, or null when there is none any more. There is no request when `refreshTokens` calls; one that
+ * never is may declare its parameter without `undefined`, as with any method.
+ */
+export type LoadUser = {
+  load (userId: UserId, request: FastifyRequest | undefined): Awaitable<DualTokenUser | Nobody>
+}['load']
 
 /** The request as a guard needs it: any FastifyRequest, whatever its generics. */
 export type GuardedRequest = Pick<FastifyRequest, 'headers' | 'raw'>
@@ -95,12 +100,12 @@ export interface ClientOptions {
 
 export interface IssueOptions<Need extends boolean = boolean> extends ClientOptions {
   /** Default true. */
-  needRefreshToken?: Need
+  needRefreshToken?: Need | undefined
 }
 
 export interface RefreshOptions extends ClientOptions {
   /** Instead of `routes.loadUser`. */
-  loadUser?: LoadUser
+  loadUser?: LoadUser | undefined
 }
 
 /** A session, as the application sees it. Instants are epoch milliseconds. */

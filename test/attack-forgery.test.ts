@@ -198,15 +198,15 @@ test('claims come from the payload itself, not from what it nests or inherits', 
 test('__proto__ and constructor among good claims change no prototype', async t => {
   const { app } = await createApp(t)
   app.get('/prototype', { preHandler: app.loginRequired }, async request => ({
-    prototype: Object.getPrototypeOf(request.user),
+    inherited: Reflect.ownKeys(Object.getPrototypeOf(request.user)),
     admin: (request.user as unknown as Payload).admin ?? null,
-    nested: Object.getPrototypeOf((request.user as unknown as Payload).nested),
+    nested: Reflect.ownKeys(Object.getPrototypeOf((request.user as unknown as Payload).nested)),
     polluted: ({} as Payload).admin ?? null
   }))
   const evil = '"__proto__":{"admin":true}'
   const token = forge(HEADER, ACCESS.replace(/.$/, `,${evil},"constructor":{"prototype":{"admin":true}},"nested":{${evil}}}`))
   const reply = await app.inject({ url: '/prototype', headers: bearer(token) })
-  t.same(reply.json(), { prototype: null, admin: null, nested: null, polluted: null })
+  t.same(reply.json(), { inherited: [], admin: null, nested: [], polluted: null })
 })
 
 test('what is not strict UTF-8 JSON is refused', t => {

@@ -52,17 +52,16 @@ test('each instance keeps its verdicts apart', async t => {
   t.equal(one.verdictOf(request), GOOD)
 })
 
-test('request.user is frozen and has no prototype', async t => {
+test('request.user is frozen and inherits nothing', async t => {
   const { app } = await createApp(t)
   app.get('/look', async ({ user }) => ({
-    prototype: Object.getPrototypeOf(user),
     frozen: Object.isFrozen(user),
-    inherited: 'constructor' in user!,
+    inherited: Object.getOwnPropertyNames(Object.prototype).filter(name => name in user!),
     written: Reflect.set(user!, 'role', 'admin'),
     deep: Object.isFrozen((user as unknown as { nested: object }).nested)
   }))
   const reply = await app.inject({ url: '/look', headers: bearer(mint(accessClaims({ nested: { a: 1 } }))) })
-  t.strictSame(reply.json(), { prototype: null, frozen: true, inherited: false, written: false, deep: true })
+  t.strictSame(reply.json(), { frozen: true, inherited: [], written: false, deep: true })
 })
 
 test('request.user is there in every hook of a request, and in none of the next', async t => {

@@ -1,0 +1,68 @@
+// The applications side by side: one route each, which answers the user's id.
+import fastifyJwt from '@fastify/jwt'
+// At the version that @fastify/jwt uses.
+import { createVerifier } from 'fast-jwt'
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import dualToken from '../lib/index.ts'
+
+export const SECRET = 'bench-only-secret-f3b1c9d27e5a4860'
+export const USER = { user_id: 42, name: 'Ada Lovelace', role: 'member' }
+
+/** Fewer tokens than are sent in turns: when its turn comes again, a token is long forgotten. */
+const FEW = 1_000
+
+export type AppName = 'bare' | 'guarded' | 'guarded, forgetful' | 'guarded, no cache' | 'fast-jwt' | '@fastify/jwt'
+
+export const apps: Readonly<Record<AppName, () => Promise<FastifyInstance>>> = {
+  bare,
+  guarded: () => guarded(10_000),
+  'guarded, forgetful': () => guarded(FEW),
+  'guarded, no cache': () => guarded(0),
+  'fast-jwt': fastJwtAlone,
+  '@fastify/jwt': fastifyJwtAsDocumented
+}
+
+async function bare (): Promise<FastifyInstance> {
+  const fastify = Fastify()
+  fastify.get('/', async () => ({ user_id: USER.user_id }))
+  return fastify
+}
+
+async function guarded (cache: number): Promise<FastifyInstance> {
+  const fastify = Fastify()
+  await fastify.register(dualToken, { secret: SECRET, cache })
+  fastify.get('/', { preHandler: fastify.loginRequired }, async request => ({ user_id: request.user!.user_id }))
+  return fastify
+}
+
+/** The engine of @fastify/jwt itself, in a hook that does nothing else: the least that verifying can cost. */
+async function fastJwtAlone (): Promise<FastifyInstance> {
+  const fastify = Fastify()
+  const verify = createVerifier({ key: SECRET, algorithms: ['HS256'], cache: false })
+  fastify.decorateRequest('user', null)
+  fastify.addHook('onRequest', (request, reply, done) => {
+    try {
+      request.user = verify(request.headers.authorization!.slice('Bearer '.length))
+      done()
+    } catch {
+      reply.code(401).send()
+    }
+  })
+  fastify.get('/', async request => ({ user_id: request.user!.user_id }))
+  return fastify
+}
+
+/** As its README says. */
+async function fastifyJwtAsDocumented (): Promise<FastifyInstance> {
+  const fastify = Fastify()
+  await fastify.register(fastifyJwt, { secret: SECRET })
+  async function authenticate (request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    try {
+      await request.jwtVerify()
+    } catch (err) {
+      reply.send(err)
+    }
+  }
+  fastify.get('/', { onRequest: [authenticate] }, async request => ({ user_id: request.user!.user_id }))
+  return fastify
+}

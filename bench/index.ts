@@ -1,0 +1,8 @@
+// All the benchmarks, one after the other.
+import { benchGuardedRoute } from './guarded-route.ts'
+import { benchIssue } from './issue.ts'
+import { benchVerify } from './verify.ts'
+
+console.log(await benchGuardedRoute({ rounds: 15, count: 5_000, warmUp: 20_000 }))
+console.log(await benchVerify({ rounds: 101, count: 3_000, warmUp: 60_000 }))
+console.log(await benchIssue({ rounds: 51, count: 2_000, warmUp: 20_000 }))

@@ -1,0 +1,56 @@
+import { test } from 'tap'
+import { apps, SECRET, USER } from '../bench/apps.ts'
+import { benchGuardedRoute } from '../bench/guarded-route.ts'
+import { benchIssue } from '../bench/issue.ts'
+import { ratio, report } from '../bench/measure.ts'
+import { benchVerify } from '../bench/verify.ts'
+
+const SMALL = { rounds: 1, count: 40, warmUp: 1 }
+
+// Each benchmark fails by itself when an answer is not the one it expects.
+for (const [name, bench, lines] of [
+  ['guarded route', benchGuardedRoute, [
+    'bare Fastify', 'ours, one token', 'ours, 5,000 tokens', 'ours, new tokens', 'ours, no cache', 'fast-jwt alone, new tokens',
+    '@fastify/jwt, one token', 'ours ÷ bare', '@fastify/jwt ÷ ours', 'ours ÷ fast-jwt alone, new tokens'
+  ]],
+  ['verify', benchVerify, ['first seen', 'first seen, fast-jwt', 'hot', 'first seen: ours ÷ fast-jwt']],
+  ['issue', benchIssue, ['pair', 'pair, @fastify/jwt', 'access token', 'pair: @fastify/jwt ÷ ours']]
+] as const) {
+  test(`the ${name} benchmark runs every case and names what it compares`, async t => {
+    const text = await bench(SMALL)
+    for (const line of lines) t.match(text, `\n  ${line} `)
+    t.notMatch(text, /NaN|Infinity|undefined/)
+  })
+}
+
+test('the applications that are compared give one answer to one token', async t => {
+  const issuer = await apps.guarded()
+  const { token } = await issuer.dualToken.issueTokens(USER)
+  for (const [name, createApp] of Object.entries(apps)) {
+    const app = await createApp()
+    const answer = await app.inject({ url: '/', headers: { authorization: `Bearer ${token}` } })
+    t.equal(answer.statusCode, 200, name)
+    t.equal(answer.body, '{"user_id":42}', name)
+    await app.close()
+  }
+  await issuer.close()
+})
+
+test('the applications that are compared refuse a forged token, the bare one apart', async t => {
+  for (const [name, createApp] of Object.entries(apps)) {
+    const app = await createApp()
+    const { statusCode } = await app.inject({ url: '/', headers: { authorization: `Bearer ${SECRET}` } })
+    t.equal(statusCode, name === 'bare' ? 200 : 401, name)
+    await app.close()
+  }
+})
+
+test('a ratio is the median of the ratios of each round', t => {
+  const sample = (cpu: number) => ({ cpu, perSecond: 1 })
+  const samples = { slow: [2, 30, 8].map(sample), fast: [1, 10, 2].map(sample) }
+  t.equal(ratio(samples, ['slow', 'fast']), 3)
+  t.equal(ratio({ ...samples, base: [0, 5, 0].map(sample) }, ['slow', 'fast', 'base']), 4)
+  t.equal(ratio({ slow: samples.slow.slice(1), fast: samples.fast.slice(1) }, ['slow', 'fast']), 3.5)
+  t.match(report('Title', samples, { 'slow ÷ fast': ['slow', 'fast'] }), /^Title\n.*CPU µs +per second\n/)
+  t.end()
+})

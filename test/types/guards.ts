@@ -1,0 +1,57 @@
+// A guard fits into the options of any route, with a type provider or without, and into addHook.
+import Fastify, { type FastifyTypeProvider } from 'fastify'
+import { Type, type Static, type TSchema } from '@sinclair/typebox'
+import dualToken, { type Guard } from 'fastify-dual-token'
+import { assert, type Equals } from './equals.ts'
+
+interface TypeBoxProvider extends FastifyTypeProvider {
+  validator: this['schema'] extends TSchema ? Static<this['schema']> : unknown
+  serializer: this['schema'] extends TSchema ? Static<this['schema']> : unknown
+}
+
+const plain = Fastify()
+await plain.register(dualToken, { secret: 'x'.repeat(32) })
+
+assert<Equals<typeof plain.loginRequired, Guard>>()
+assert<Equals<typeof plain.refreshRequired, Guard>>()
+
+plain.get('/pre', { preHandler: plain.loginRequired }, async () => 'in')
+plain.get('/on', { onRequest: plain.loginRequired }, async () => 'in')
+plain.get('/list', { preHandler: [plain.loginRequired] }, async () => 'in')
+plain.get('/mixed', { preHandler: [plain.loginRequired, async request => { request.log.info('in') }] }, async () => 'in')
+plain.get('/both', { onRequest: [plain.refreshRequired], preHandler: [plain.loginRequired] }, async () => 'in')
+plain.get<{ Params: { id: string }, Querystring: { page: number } }>('/typed/:id', { preHandler: plain.loginRequired }, async request => {
+  assert<Equals<typeof request.params, { id: string }>>()
+  return request.query.page
+})
+plain.route({ method: ['GET', 'OPTIONS'], url: '/route', preValidation: plain.refreshRequired, handler: async () => 'in' })
+plain.addHook('onRequest', plain.loginRequired)
+plain.addHook('preHandler', plain.refreshRequired)
+
+const provided = Fastify({ logger: true }).withTypeProvider<TypeBoxProvider>()
+await provided.register(dualToken, { secret: 'x'.repeat(32) })
+
+const schema = { body: Type.Object({ title: Type.String() }), params: Type.Object({ id: Type.Integer() }) }
+provided.post('/pre/:id', { schema, preHandler: provided.loginRequired }, async request => {
+  assert<Equals<typeof request.body, { title: string }>>()
+  assert<Equals<typeof request.params, { id: number }>>()
+  return request.user?.user_id
+})
+provided.post('/on/:id', { schema, onRequest: [provided.loginRequired] }, async request => {
+  assert<Equals<typeof request.body, { title: string }>>()
+})
+provided.post('/mixed/:id', { schema, preHandler: [provided.loginRequired, async request => { request.log.info('in') }] }, async request => {
+  assert<Equals<typeof request.body, { title: string }>>()
+})
+provided.route({
+  method: 'PUT',
+  url: '/route/:id',
+  schema,
+  preHandler: provided.refreshRequired,
+  handler: async request => { assert<Equals<typeof request.body, { title: string }>>() }
+})
+provided.addHook('onRequest', provided.loginRequired)
+provided.addHook('preHandler', provided.refreshRequired)
+provided.register(async context => {
+  context.addHook('preHandler', context.loginRequired)
+})
