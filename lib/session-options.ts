@@ -20,7 +20,8 @@ export interface SessionSettings {
   readonly keepFor: number
 }
 
-const NAMES: ReadonlySet<string> = new Set([
+/** Every member of the option. */
+export const SESSION_OPTION_NAMES: ReadonlySet<string> = new Set([
   'store', 'rotate', 'grace', 'recovery', 'sliding', 'maxLifetime', 'pollInterval', 'maxStaleness', 'onStale', 'storeTimeout', 'onEvent'
 ])
 const STORE_METHODS = ['create', 'rotate', 'confirm', 'revoke', 'revokeUser', 'list', 'revokedSince'] as const
@@ -33,7 +34,7 @@ const SKEW = 60
  */
 export function readSessions (options: object, accessLifetime: number, refreshLifetime: number): SessionSettings {
   const given: Record<string, unknown> = { ...options }
-  for (const name of Object.keys(given)) if (!NAMES.has(name)) throw flaw(name, 'is not known')
+  for (const name of Object.keys(given)) if (!SESSION_OPTION_NAMES.has(name)) throw flaw(name, 'is not known')
 
   const { store, rotate = true, sliding = false, onStale = 'deny', onEvent } = given
   if (!isStore(store)) throw flaw('store', 'must be a session store: memoryStore(), redisStore(client) or one of your own')

@@ -48,6 +48,13 @@ test('every 401 carries a challenge (RFC 9110 section 15.5.2)', async t => {
   }
 })
 
+test('a 503 says when to come back, and nothing else does (RFC 9110 section 10.2.3)', async t => {
+  for (const suffix of REFUSALS) {
+    const { statusCode, headers } = createRefusals(undefined)(suffix)
+    t.equal(headers?.['retry-after'], statusCode === 503 ? '1' : undefined, suffix)
+  }
+})
+
 test('the realm comes first in the challenge, with its quotes and backslashes escaped', async t => {
   const challenge = (realm: string, suffix: RefusalSuffix) => createRefusals(realm)(suffix).headers?.['www-authenticate']
   t.equal(challenge('shop', 'ACCESS_MISSING'), 'Bearer realm="shop"')

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
 import { test } from 'tap'
+import { memoryStore } from '../lib/index.ts'
 import { resolveOptions } from '../lib/options.ts'
 import { OTHER_SECRET, SECRET } from './tokens.ts'
 
@@ -27,12 +28,14 @@ test('a secret is enough: everything else has a default', async t => {
     realm: undefined,
     cache: 10_000,
     routes: null,
+    sessions: null,
     now: Date.now
   })
 })
 
 test('every option is taken as given', async t => {
   const now = () => 0
+  const store = memoryStore()
   t.match(resolveOptions({
     secret: [SECRET, Buffer.from(OTHER_SECRET)],
     accessExpiresIn: '15m',
@@ -44,6 +47,7 @@ test('every option is taken as given', async t => {
     realm: 'shop "no. 1"',
     cache: 0,
     routes: { login },
+    sessions: { store },
     now
   }), {
     secrets: [Buffer.from(SECRET), Buffer.from(OTHER_SECRET)],
@@ -57,13 +61,14 @@ test('every option is taken as given', async t => {
     realm: 'shop "no. 1"',
     cache: 0,
     routes: { path: '/authorizations', login },
+    sessions: { store, keepFor: 960_000 },
     now
   })
 })
 
 test('undefined is the same as absent, and routes: false is no routes', async t => {
   const bare = resolveOptions({ secret: SECRET })
-  const names = ['accessExpiresIn', 'refreshExpiresIn', 'userIdClaim', 'issuer', 'audience', 'clockTolerance', 'realm', 'cache', 'routes', 'now']
+  const names = ['accessExpiresIn', 'refreshExpiresIn', 'userIdClaim', 'issuer', 'audience', 'clockTolerance', 'realm', 'cache', 'routes', 'sessions', 'now']
   for (const name of names) t.strictSame(resolveOptions({ secret: SECRET, [name]: undefined }), bare, name)
   t.equal(resolveOptions({ secret: SECRET, routes: false }).routes, null)
 })
@@ -71,12 +76,12 @@ test('undefined is the same as absent, and routes: false is no routes', async t 
 test('the settings are frozen and share nothing with the options', async t => {
   const bytes = Buffer.from(OTHER_SECRET)
   const secret = [SECRET, bytes]
-  const settings = resolveOptions({ secret, routes: { login } })
+  const settings = resolveOptions({ secret, routes: { login }, sessions: { store: memoryStore() } })
   bytes.fill(0)
   secret.pop()
 
   t.strictSame(settings.secrets, [Buffer.from(SECRET), Buffer.from(OTHER_SECRET)])
-  for (const object of [settings, settings.secrets, settings.routes, settings.routes!.schema, settings.routes!.passedOn]) {
+  for (const object of [settings, settings.secrets, settings.routes, settings.routes!.schema, settings.routes!.passedOn, settings.sessions]) {
     t.ok(Object.isFrozen(object))
   }
 })
@@ -85,7 +90,8 @@ test('the options are never written to', async t => {
   const options = {
     secret: [SECRET, Buffer.from(OTHER_SECRET)],
     accessExpiresIn: '1h',
-    routes: { login, body: { type: 'object', properties: { a: { type: 'string' } } }, config: { rateLimit: { max: 5 } }, tags: ['auth'] }
+    routes: { login, body: { type: 'object', properties: { a: { type: 'string' } } }, config: { rateLimit: { max: 5 } }, tags: ['auth'] },
+    sessions: { store: memoryStore(), sliding: true }
   }
   t.doesNotThrow(() => resolveOptions(deepFreeze(options)))
 })
@@ -136,7 +142,7 @@ test('what is wrong with an option is said in one sentence', async t => {
     ['routes', [{ login, logIn: undefined }], 'Option routes.logIn is not known.'],
     ['routes', [JSON.parse('{"__proto__":{"login":1}}')], 'Option routes.login must be a function.'],
 
-    ['sessions', [{}, undefined, null], 'Option sessions is not known.'],
+    ['sessions', [null, false, true, 'memory', 7, [], [{}], memoryStore], 'Option sessions must be an object.'],
     ['keys', [[], undefined], 'Option keys is not known.'],
     ['Secret', [SECRET], 'Option Secret is not known.'],
     ['constructor', [Object], 'Option constructor is not known.'],

@@ -19,8 +19,8 @@ async function statusOf (app: FastifyInstance, url: string, token: string): Prom
   return (await app.inject({ url, headers: bearer(token) })).statusCode
 }
 
-test('the package exports the plugin under two names, and defineRoutes', async t => {
-  t.strictSame(Object.keys(publicNames).sort(), ['default', 'defineRoutes', 'dualToken'])
+test('the package exports the plugin under two names, and what its options are made with', async t => {
+  t.strictSame(Object.keys(publicNames).sort(), ['decideRotation', 'default', 'defineRoutes', 'dualToken', 'memoryStore', 'redisStore'])
   t.equal(publicNames.default, publicNames.dualToken)
 })
 
@@ -95,7 +95,9 @@ test('nothing is added but loginRequired, refreshRequired, dualToken and request
     [...after.instance, ...after.prototype].filter(name => ![...before.instance, ...before.prototype].includes(name)),
     ['loginRequired', 'refreshRequired', 'dualToken']
   )
-  t.strictSame(Object.keys(app.dualToken), ['issueTokens', 'verifyToken'])
+  t.strictSame(Object.keys(app.dualToken), [
+    'issueTokens', 'verifyToken', 'refreshTokens', 'listSessions', 'revokeSession', 'revokeUser'
+  ])
   t.ok(Object.isFrozen(app.dualToken))
   t.ok(app.hasRequestDecorator('user'))
   for (const name of ['jwtVerify', 'jwtDecode', 'jwtSign']) t.notOk(app.hasRequestDecorator(name), name)

@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, readFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import { join } from 'node:path'
 import rateLimit from '@fastify/rate-limit'
@@ -8,26 +8,12 @@ import { test, type Test } from 'tap'
 import { dualToken } from '../lib/index.ts'
 import { errorTable } from '../lib/errors.ts'
 import { OptionSchemas, resolveOptions } from '../lib/options.ts'
+import { readPage, valueOf } from './markdown.ts'
 import { node, startServer } from './server-process.ts'
 import { SECRET } from './tokens.ts'
 
-const readme = readFileSync('README.md', 'utf8')
-const tsBlocks = blocks('ts')
-const quickStart = tsBlocks[0]!
-
-/** The fenced blocks of a language, in order. */
-function blocks (language: string): string[] {
-  return [...readme.matchAll(new RegExp(`^\`\`\`${language}\n([^]*?)^\`\`\`$`, 'gm'))].map(match => match[1]!)
-}
-
-/** The rows of the table under a heading that begins with a column of that name; cells without their backquotes. */
-function rows (heading: string, column: string): string[][] {
-  const section = readme.split(/^## /m).find(section => section.startsWith(`${heading}\n`)) ?? ''
-  const lines = section.split('\n')
-  const start = lines.findIndex(line => line.startsWith(`| ${column} |`)) + 2
-  const end = lines.findIndex((line, index) => index >= start && !line.startsWith('|'))
-  return lines.slice(start, end).map(line => line.slice(1, -1).split('|').map(cell => cell.trim().replace(/^`(.*)`$/, '$1')))
-}
+const { blocks, rows } = readPage('README.md')
+const quickStart = blocks('ts')[0]!
 
 /** A file in this package, where its own name resolves to what `npm run build` made. */
 function fileHere (t: Test, name: string, content: string): string {
@@ -96,35 +82,6 @@ test('the first example is the code of the example server', async t => {
   ].filter(line => !server.has(line)))
 })
 
-test('every example type-checks against what is published', async t => {
-  const prelude = `
-    import Fastify from 'fastify'
-    import rateLimit from '@fastify/rate-limit'
-    import dualToken, { defineRoutes } from 'fastify-dual-token'
-    const fastify = Fastify()
-    declare const secret: string, token: string
-    declare function login (): null
-    export {}
-  `
-  const files = Object.fromEntries(tsBlocks.map((block, index) =>
-    [`example-${index}.ts`, block.includes('import Fastify') ? block : `${prelude}${block}`]))
-  const folder = t.testdir(files)
-  // The claims that one example declares would be asked of all others: it is compiled by itself.
-  const names = Object.keys(files)
-  const declares = (name: string) => files[name]!.includes('declare module')
-  for (const group of [names.filter(declares), names.filter(name => !declares(name))]) {
-    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({
-      extends: '../../../tsconfig.json',
-      compilerOptions: { rootDir: '../../..', noUnusedLocals: false },
-      files: group,
-      include: []
-    }))
-    const { status, stdout } = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', folder], { encoding: 'utf8' })
-    t.equal(stdout, '')
-    t.equal(status, 0)
-  }
-})
-
 test('a rate limit that is passed on holds for each of the ready routes by itself', async t => {
   const fastify = Fastify()
   t.teardown(() => fastify.close())
@@ -149,7 +106,7 @@ test('the options table names every option, and its defaults are the defaults', 
   const settings = resolveOptions({ secret: SECRET })
   for (const [name, text] of table) {
     if (name === 'secret' || text === '–') continue
-    const value: unknown = text === 'Date.now' ? Date.now : JSON.parse(text!.replaceAll("'", '"').replaceAll('_000', '000'))
+    const value: unknown = text === 'Date.now' ? Date.now : valueOf(text!)
     t.same(resolveOptions({ secret: SECRET, [name!]: value }), settings, `${name} is ${text}`)
   }
 })
@@ -169,9 +126,4 @@ test('the errors table is the table of the code', async t => {
 test('every dependency is justified', async t => {
   const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as { dependencies: Record<string, string> }
   t.same(rows('Dependencies', 'package').map(([name]) => name).sort(), Object.keys(dependencies).sort())
-})
-
-test('every link into the page has its heading', async t => {
-  const anchors = [...readme.matchAll(/^#+ (.*)$/gm)].map(([, heading]) => heading!.toLowerCase().replaceAll(/[^\w -]/g, '').replaceAll(' ', '-'))
-  for (const [link, anchor] of readme.matchAll(/\]\(#([^)]+)\)/g)) t.ok(anchors.includes(anchor!), link)
 })
