@@ -124,11 +124,15 @@ function createMemoryFeed () {
   const epoch = randomUUID()
   const listeners = new Set<(sessionIds: readonly string[]) => void>()
   const told: Array<{ id: string, forgetAt: number }> = []
+  /** Who keeps coming back with an ended session must not fill the memory. */
+  const remembered = new Set<string>()
   let forgotten = 0
   let beganAt: number | undefined
 
   return {
     tell (id: string, forgetAt: number): void {
+      if (remembered.has(id)) return
+      remembered.add(id)
       told.push({ id, forgetAt })
       for (const listener of listeners) listener([id])
     },
@@ -136,7 +140,9 @@ function createMemoryFeed () {
     read (cursor: string | null, now: number): RevocationPage {
       beganAt ??= now
       const old = told.findIndex(({ forgetAt }) => now < forgetAt)
-      forgotten += told.splice(0, old === -1 ? told.length : old).length
+      const gone = told.splice(0, old === -1 ? told.length : old)
+      for (const { id } of gone) remembered.delete(id)
+      forgotten += gone.length
       const sessionIds = told.slice(Math.max(0, Number(cursor) - forgotten)).map(({ id }) => id)
       return { epoch, age: now - beganAt, sessionIds, cursor: String(forgotten + told.length), more: false }
     },
