@@ -92,13 +92,18 @@ export async function keysOf (client: Redis, pattern = '*'): Promise<string[]> {
   return [...keys]
 }
 
+/** Resolves at the client's next event of that name, whatever errors come before it. */
+export function eventOf (client: Redis, name: 'ready' | 'close'): Promise<void> {
+  return new Promise(resolve => client.once(name, () => resolve()))
+}
+
 async function connect (t: Test, url: string, options: ClientOptions = {}): Promise<Redis> {
   const { hostname: host, port } = new URL(url)
   const client = new Redis({ host, port: Number(port || 6379), ...options })
   // Said again by the command that fails.
   client.on('error', () => {})
   t.teardown(() => client.disconnect())
-  if (!options.lazyConnect) await once(client, 'ready')
+  if (!options.lazyConnect) await eventOf(client, 'ready')
   return client
 }
 

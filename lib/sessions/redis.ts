@@ -37,7 +37,8 @@ const BATCH = 500
  * slot; a prefix with a hash tag of its own is used as it is.
  */
 export function redisStore (client: RedisClient, { prefix = 'dual-token:' }: { prefix?: string } = {}): SessionStore {
-  const base = /\{[^}]+\}/.test(prefix) ? prefix : `${prefix}{sessions}:`
+  if (/^[^{]*\{\}/.test(prefix)) throw new TypeError('prefix must not have an empty hash tag.')
+  const base = /^[^{]*\{[^}]+\}/.test(prefix) ? prefix : `${prefix}{sessions}:`
   const feed = `${base}revoked`
   const epoch = `${base}epoch`
   const sessionKey = (id: string): string => `${base}session:${id}`
