@@ -65,5 +65,5 @@ export function createVerify (settings: Settings, ring: KeyRing, judgeClaims: Ju
 
 /** V8 cuts a token out of its header without copying: to remember the one would keep all of the other, however padded. */
 function copyOf (token: string): string {
-  return Buffer.from(token, 'latin1').toString('latin1')
+  return `.${token}`.slice(1)
 }
