@@ -10,6 +10,7 @@ import { createKeyFactory } from './jwt.ts'
 import { createKeyRing } from './keys.ts'
 import { resolveOptions } from './options.ts'
 import { createRoutes } from './routes.ts'
+import { copyOf } from './segments.ts'
 import type { DualToken, DualTokenOptions } from './types.ts'
 import { claimsOf } from './user.ts'
 import { createVerify } from './verify.ts'
@@ -30,7 +31,7 @@ async function registerDualToken (fastify: FastifyInstance, options: DualTokenOp
       return issue(claimsOf(user, userIdClaim), (options?.needRefreshToken ?? true) as Need)
     },
     verifyToken (token) {
-      const { claims, refusal } = verify(token)
+      const { claims, refusal } = verify(typeof token === 'string' ? copyOf(token) : token)
       if (claims === null) throw createRefusal(`ACCESS_${refusal.kind}`, refusal.reason)
       return claims
     }
