@@ -1,11 +1,12 @@
 // The parts → `fastify.dualToken`, what the application calls itself.
 import { createFault, type CreateRefusal } from './errors.ts'
 import type { Refresh } from './refresh.ts'
+import { copyOf } from './segments.ts'
 import { readClient } from './sessions/client.ts'
 import type { Sessions } from './sessions/sessions.ts'
 import type { SignIn } from './sign-in.ts'
 import type { DualToken, IssueOptions } from './types.ts'
-import { suffixOf } from './verdict.ts'
+import { suffixOf, type Verdict } from './verdict.ts'
 import type { Verify } from './verify.ts'
 
 export interface DualTokenParts {
@@ -17,6 +18,11 @@ export interface DualTokenParts {
 }
 
 export function createDualToken ({ verify, signIn, refresh, sessions, createRefusal }: DualTokenParts): DualToken {
+  /** Whoever calls may have cut the token out of something long. */
+  function verifyCopy (token: unknown): Verdict {
+    return verify(typeof token === 'string' ? copyOf(token) : '')
+  }
+
   function withSessions (name: keyof DualToken): Sessions {
     if (sessions !== null) return sessions
     throw createFault('OPTION_INVALID', `Option sessions is required for ${name}.`)
@@ -29,14 +35,14 @@ export function createDualToken ({ verify, signIn, refresh, sessions, createRefu
     },
 
     verifyToken (token) {
-      const { claims, refusal } = verify(token)
+      const { claims, refusal } = verifyCopy(token)
       if (claims === null) throw createRefusal(suffixOf('ACCESS', refusal.kind), refusal.reason)
       return claims
     },
 
     async refreshTokens (refreshToken, options = {}) {
       withSessions('refreshTokens')
-      const { claims, refusal } = verify(refreshToken)
+      const { claims, refusal } = verifyCopy(refreshToken)
       if (claims === null) throw createRefusal(suffixOf('REFRESH', refusal.kind), refusal.reason)
       if (!claims.refresh) throw createRefusal('REFRESH_IS_ACCESS')
       return await refresh(claims, readClient(options), { loadUser: options.loadUser })

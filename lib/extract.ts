@@ -1,4 +1,5 @@
 // Request → the text of its bearer token, or why there is none (RFC 6750 section 2.1, RFC 9110 section 11).
+import { copyOf } from './segments.ts'
 import type { GuardedRequest } from './types.ts'
 import { refused, type Refused } from './verdict.ts'
 
@@ -22,7 +23,8 @@ export function extract (request: GuardedRequest): string | Refused {
   let start = 6
   while (value.charCodeAt(start) === SPACE) start++
   if (start === value.length) return MISSING
-  if (start > 6) return value.slice(start)
+  if (start === 7) return value.slice(7)
+  if (start > 7) return copyOf(value.slice(start))
   return value.charCodeAt(start) === TAB ? NOT_A_SPACE : MISSING
 }
 

@@ -4,6 +4,11 @@ import { isUtf8 } from 'node:buffer'
 /** No token of ours is longer, and no longer one is looked at. */
 export const MAX_TOKEN_LENGTH = 4096
 
+/** V8 cuts a string out of another without copying: to remember a token would keep all it was cut from, however long. */
+export function copyOf (token: string): string {
+  return `.${token}`.slice(1)
+}
+
 export interface Segments {
   readonly header: string
   readonly payload: string

@@ -12,7 +12,7 @@ const BAD_HEADER = refused('INVALID', 'header')
 const BAD_SIGNATURE = refused('INVALID', 'signature')
 const NOT_UTF8 = refused('INVALID', 'payload is not UTF-8')
 
-/** Judges a token as of now. Never throws. */
+/** Judges a token as of now. Never throws. A token is remembered as the string it comes in: see `copyOf`. */
 export type Verify = (token: string) => Verdict
 
 /**
@@ -36,7 +36,7 @@ export function createVerify (settings: Settings, ring: KeyRing, judgeClaims: Ju
     }
 
     const verdict = verifyAnew(token, now)
-    if (verdict.claims !== null) remembered?.set(copyOf(token), verdict)
+    if (verdict.claims !== null) remembered?.set(token, verdict)
     return verdict
   }
 
@@ -61,9 +61,4 @@ export function createVerify (settings: Settings, ring: KeyRing, judgeClaims: Ju
       return BAD_HEADER
     }
   }
-}
-
-/** V8 cuts a token out of its header without copying: to remember the one would keep all of the other, however padded. */
-function copyOf (token: string): string {
-  return Buffer.from(token, 'latin1').toString('latin1')
 }
