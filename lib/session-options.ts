@@ -26,6 +26,8 @@ export const SESSION_OPTION_NAMES: ReadonlySet<string> = new Set([
 ])
 const STORE_METHODS = ['create', 'rotate', 'confirm', 'revoke', 'revokeUser', 'list', 'revokedSince'] as const
 const SKEW = 60
+/** Node's timers fire at once when they are told to wait longer than 24.8 days. */
+const MAX_TIMER = 24 * 86_400_000
 
 /**
  * @param accessLifetime seconds
@@ -46,12 +48,10 @@ export function readSessions (options: object, accessLifetime: number, refreshLi
 
   const grace = milliseconds(given, 'grace', 10)
   const recovery = milliseconds(given, 'recovery', 86_400)
-  const pollInterval = milliseconds(given, 'pollInterval', 2)
+  const pollInterval = timer(given, 'pollInterval', 2)
   const maxStaleness = milliseconds(given, 'maxStaleness', '5m')
-  const storeTimeout = milliseconds(given, 'storeTimeout', 1)
+  const storeTimeout = timer(given, 'storeTimeout', 1)
   const maxLifetime = milliseconds(given, 'maxLifetime', '90d')
-  if (pollInterval === 0) throw flaw('pollInterval', 'must be more than 0')
-  if (storeTimeout === 0) throw flaw('storeTimeout', 'must be more than 0')
   if (maxStaleness <= pollInterval) throw flaw('maxStaleness', 'must be longer than pollInterval')
   if (sliding && maxLifetime < refreshLifetime * 1000) throw flaw('maxLifetime', 'must not be shorter than refreshExpiresIn')
 
@@ -74,6 +74,12 @@ function milliseconds (given: Record<string, unknown>, name: string, fallback: n
   const seconds = readSeconds(given[name] === undefined ? fallback : given[name])
   if (seconds === null) throw flaw(name, "must be seconds, or a string with a unit such as '15m', '2h' or '14d'")
   return Math.round(seconds * 1000)
+}
+
+function timer (given: Record<string, unknown>, name: string, fallback: number): number {
+  const value = milliseconds(given, name, fallback)
+  if (value === 0 || value > MAX_TIMER) throw flaw(name, 'must be more than 0, and at most 24 days')
+  return value
 }
 
 function isStore (value: unknown): value is SessionStore {

@@ -41,7 +41,7 @@ export interface SessionRouteParts {
 /** Adds the routes to a context of their own. */
 export function addSessionRoutes (fastify: FastifyInstance, routes: RouteSettings, parts: SessionRouteParts): void {
   const { userIdClaim, sessions, loginRequired, verdictOf, verifyAnyTime, createRefusal } = parts
-  const list = `${routes.path === '/' ? '' : routes.path}/sessions`
+  const list = `${routes.path.replace(/\/$/, '')}/sessions`
   const ended = optionsOf(routes, { response: { 204: NoContentSchema } })
   const endedByOwner = optionsOf(routes, { response: { 204: NoContentSchema } }, loginRequired)
 

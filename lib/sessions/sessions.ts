@@ -3,7 +3,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { CreateRefusal } from '../errors.ts'
 import type { SessionSettings } from '../session-options.ts'
 import type { Claims, UserId } from '../types.ts'
-import { createAsk, type Ask } from './ask.ts'
+import { createAsk } from './ask.ts'
 import { createCheckSession, type CheckSession } from './check.ts'
 import { createCreateSession, type CreateSession } from './create.ts'
 import { createEmit } from './events.ts'
@@ -14,7 +14,6 @@ import type { SessionRecord } from './store.ts'
 
 export interface Sessions {
   readonly settings: SessionSettings
-  readonly ask: Ask
   readonly feed: Feed
   readonly check: CheckSession
   readonly create: CreateSession
@@ -43,7 +42,6 @@ export function createSessions ({ settings, now, userIdOf, createRefusal, log }:
 
   return {
     settings,
-    ask,
     feed,
     check: createCheckSession({ settings, now, userIdOf, feed, ask, emit }),
     create: createCreateSession(settings, ask, emit),
