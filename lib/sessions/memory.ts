@@ -62,6 +62,7 @@ export function memoryStore ({ maxSessions = 100_000 }: { maxSessions?: number }
       if (mark !== undefined && performance.now() - elapsed < mark) return false
       if (sessions.size >= maxSessions) sweep(now)
       if (sessions.size >= maxSessions) throw new Error(`the memory store is full: ${maxSessions} sessions`)
+      feed.begin(now)
       sessions.set(session.id, { record: session, forgetAt: session.expiresAt + keepFor })
       const ids = idsByUser.get(session.userId)
       if (ids === undefined) idsByUser.set(session.userId, new Set([session.id]))
@@ -130,6 +131,11 @@ function createMemoryFeed () {
   let beganAt: number | undefined
 
   return {
+    /** It remembers from the first session on, or the first read: a session can begin before the server is ready. */
+    begin (now: number): void {
+      beganAt ??= now
+    },
+
     tell (id: string, forgetAt: number): void {
       if (remembered.has(id)) return
       remembered.add(id)
