@@ -39,7 +39,11 @@ export function createFeed (settings: SessionSettings, now: () => number, ask: A
 
   function add (sessionIds: readonly string[]): void {
     const until = now() + keepFor
-    for (const id of sessionIds) if (!revoked.has(id)) revoked.set(id, until)
+    for (const id of sessionIds) {
+      // Told again it may have been revoked again: last in the map is what is to be forgotten last.
+      revoked.delete(id)
+      revoked.set(id, until)
+    }
   }
 
   function sweep (): void {
