@@ -1,6 +1,7 @@
 // A server with sessions, whose store writes down what it is asked and does as it is told.
+import { Writable } from 'node:stream'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type LightMyRequestResponse } from 'fastify'
 import type { Test } from 'tap'
 import { memoryStore, type DualTokenOptions, type DualTokenSessions, type PairReply, type SessionEvent, type SessionStore } from '../lib/index.ts'
 import { bearer, createApp, type Clock } from './app.ts'
@@ -106,4 +107,22 @@ export function outcomeOf (reply: LightMyRequestResponse): string {
 export async function backgroundDone (): Promise<void> {
   await nextTurn()
   await nextTurn()
+}
+
+export interface LogLine {
+  readonly level: number
+  readonly msg: string
+  readonly err?: { readonly message: string }
+}
+
+/** A log at trace level, and its lines. */
+export function createLog (): { log: FastifyBaseLogger, lines: LogLine[] } {
+  const lines: LogLine[] = []
+  const stream = new Writable({
+    write (chunk, _encoding, done) {
+      lines.push(JSON.parse(String(chunk)))
+      done()
+    }
+  })
+  return { log: Fastify({ logger: { level: 'trace', stream } }).log, lines }
 }
