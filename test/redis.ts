@@ -127,6 +127,7 @@ async function spawnRedis (directory: string, port: number, settings: string[]):
   const server = spawn('redis-server', [
     '--port', String(port), '--bind', '127.0.0.1', '--dir', directory, '--save', '', '--appendonly', 'no', ...settings
   ], { stdio: ['ignore', 'pipe', 'inherit'] })
+  await once(server, 'spawn')
   const log: string[] = []
   for await (const line of createInterface(server.stdout)) {
     log.push(line)

@@ -75,7 +75,7 @@ export const raceCases = {
       await rotate(session, 0)
       await pass(GRACE + 1, session)
       const rotations = await race(round, () => rotate(session, 0), () => rotate(session, 1)) as Rotation[]
-      assert.ok(rotations.filter(isGranted).length <= 1)
+      assert.ok(rotations.filter(isGranted).length <= 1, 'at most one is served')
       await assertEnded(session)
     }
   },

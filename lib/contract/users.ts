@@ -26,6 +26,7 @@ export const userCases = {
     const sessions = [
       await create(),
       await create({ ip: null, userAgent: null }),
+      await create({ generation: 3, parentGeneration: 1, confirmed: true, rotatedAt: 2000, displacedAt: 1000 }),
       await create({ ip: '2001:db8::1', userAgent: `"{}[]:*\\%s\r\n${'x'.repeat(240)}` })
     ]
     assert.deepEqual(sorted(await list()), sorted(sessions))
