@@ -47,7 +47,7 @@ t.test('tabs that try again are logged out only across the edge of grace, and ra
   const { details, excused } = await playAll(t, busyTabs)
   t.notOk(details.failed, fc.defaultReportMessage(details) ?? 'in every game')
   t.comment(`three busy tabs were logged out in ${excused()} of ${RUNS} games`)
-  t.ok(excused() <= RUNS * 0.06, `${excused()} of ${RUNS} games`)
+  t.ok(excused() <= RUNS * 0.08, `${excused()} of ${RUNS} games`)
 })
 
 t.test('a store that reads on from its cursor, without the minute before it, misses logouts that are committed late', async t => {
