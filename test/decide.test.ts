@@ -165,9 +165,10 @@ test('a clock that was set back does not end grace', async t => {
   t.strictSame(decide({}, { generation: 3 }, -5000), repeated(-5000))
 })
 
-test('without rotation the current generation serves, whenever, and nothing is written', async t => {
+test('without rotation the current generation serves, whenever, and nothing is written but who used it', async t => {
+  const used = { lastUsedAt: NOW, ip: '198.51.100.2', userAgent: 'new' }
   for (const since of [0, GRACE, GRACE + 1, RECOVERY + 1]) {
-    for (const generation of [5, 6]) t.strictSame(decide({}, { generation, rotate: false }, since), repeated(since))
+    for (const generation of [5, 6]) t.strictSame(decide({}, { generation, rotate: false }, since), { ...repeated(since), write: used })
     for (const generation of [0, 3, 4]) t.strictSame(decide({}, { generation, rotate: false }, since), denied('reused', since))
   }
 })

@@ -215,10 +215,10 @@ export const rotationCases = {
       })
       await pass(GRACE + 1, session)
     }
-    const { generation, parentGeneration, expiresAt, issuedAt } = await read(session)
-    assert.deepEqual({ generation, parentGeneration, expiresAt, issuedAt }, {
-      generation: 0, parentGeneration: -1, expiresAt: session.expiresAt, issuedAt: session.issuedAt
-    })
+    const { lastUsedAt, ...rest } = await read(session)
+    const { lastUsedAt: signedInAt, ...before } = session
+    assert.deepEqual(rest, { ...before, ip: '198.51.100.2', userAgent: 'contract/2.0' })
+    assert.equal(lastUsedAt > signedInAt, true, 'the session was used')
   },
 
   async 'without rotation an ended or expired session grants nothing' ({ create, rotate, revoke, pass }: Setting) {

@@ -23,9 +23,10 @@ export function decideRotation (record: SessionRecord | null, attempt: RotationA
 
   const presented = attempt.generation
   const withinGrace = sinceRotation !== null && sinceRotation <= attempt.grace
-  const repeated = (): Decision => ({
+  const used = { lastUsedAt: attempt.now, ip: attempt.ip, userAgent: attempt.userAgent }
+  const repeated = (write: Decision['write'] = null): Decision => ({
     rotation: { outcome: 'repeated', generation, issuedAt: record.issuedAt, expiresAt: record.expiresAt, sinceRotation },
-    write: null
+    write
   })
   const next = (outcome: 'rotated' | 'recovered', from: number, moves: Partial<SessionRecord>): Decision => {
     const changed = {
@@ -37,11 +38,11 @@ export function decideRotation (record: SessionRecord | null, attempt: RotationA
     }
     return {
       rotation: { outcome, generation: changed.generation, issuedAt: changed.issuedAt, expiresAt: changed.expiresAt, sinceRotation },
-      write: { ...changed, ...moves, lastUsedAt: attempt.now, ip: attempt.ip, userAgent: attempt.userAgent }
+      write: { ...changed, ...moves, ...used }
     }
   }
 
-  if (!attempt.rotate) return presented >= generation ? repeated() : reused(sinceRotation)
+  if (!attempt.rotate) return presented >= generation ? repeated(used) : reused(sinceRotation)
   if (presented === generation && withinGrace) return repeated()
   // A higher one was signed by us for this nonce: the store has lost a write, and adopts it.
   if (presented >= generation) return next('rotated', presented, { parentGeneration: presented, displacedAt: clock })

@@ -89,8 +89,9 @@ end
 if now >= expiresAt then return { 'expired', since } end
 if nonce ~= r[2] or user ~= r[1] then return reused() end
 if ARGV[7] == '0' then
-  if presented >= generation then return repeated() end
-  return reused()
+  if presented < generation then return reused() end
+  redis.call('HSET', KEYS[1], 'lastUsedAt', whole(now), 'ip', ARGV[12], 'userAgent', ARGV[13])
+  return repeated()
 end
 local graceful = since ~= '' and clock - rotatedAt <= tonumber(ARGV[8])
 if presented == generation and graceful then return repeated() end
