@@ -4,7 +4,7 @@ import { test, type Test } from 'tap'
 import { newSession } from '../lib/contract/setting.ts'
 import { redisStore, type RotationAttempt, type SessionRecord, type SessionStore, type UserId } from '../lib/index.ts'
 import { createRandom, hashNonce } from '../lib/sessions/stamp.ts'
-import { eventOf, keysOf, openRedis, startRedis, withoutRedis, withoutServer, type RedisServer } from './redis.ts'
+import { dumpOf, eventOf, keysOf, openRedis, startRedis, withoutRedis, withoutServer, type RedisServer } from './redis.ts'
 
 const NOW = 1_750_000_000_000
 const KEEP_FOR = 7_260_000
@@ -60,16 +60,6 @@ async function readFeed (store: SessionStore): Promise<{ ids: string[], pages: n
     cursor = page.cursor
     if (!page.more) return { ids, pages, cursor }
   }
-}
-
-async function dump (client: Redis): Promise<string> {
-  const parts: string[] = []
-  for (const key of await keysOf(client)) {
-    const type = await client.type(key)
-    const value = type === 'hash' ? await client.hgetall(key) : type === 'zset' ? await client.zrange(key, '0', '-1', 'WITHSCORES') : await client.get(key)
-    parts.push(`${key} ${JSON.stringify(value)}`)
-  }
-  return parts.sort().join('\n')
 }
 
 /** Resolves when a client has seen that its server is gone. */
@@ -246,14 +236,14 @@ test('a full server makes calls that write reject, with nothing half done, and t
   await store.rotate(attempt(other))
   await revoke(store, 'gone')
   await store.revokedSince(null, CONTEXT)
-  const before = await dump(client)
+  const before = await dumpOf(client)
 
   await client.config('SET', 'maxmemory', '1')
   for (const [name, call] of allCalls(store, session).filter(([name]) => !name.startsWith('list') && !name.startsWith('revokedSince'))) {
     await t.rejects(call(), { message: /OOM/ }, name)
   }
   await t.rejects(store.rotate({ ...attempt(session), nonceHash: '' }), { message: /OOM/ }, 'reused')
-  t.equal(await dump(client), before)
+  t.equal(await dumpOf(client), before)
   t.strictSame((await readFeed(store)).ids, ['gone'])
   t.match(await store.rotate(attempt(other)), { outcome: 'repeated' })
   t.strictSame(await store.list({ userId: 'a', ...CONTEXT }), [session])
@@ -270,14 +260,14 @@ test('a server that became a replica makes calls that write reject, with nothing
   const store = redisStore(client)
   const session = await create(store)
   await revoke(store, 'gone')
-  const before = await dump(client)
+  const before = await dumpOf(client)
 
   await client.call('REPLICAOF', '127.0.0.1', String(primary.port))
   for (const [name, call] of allCalls(store, session).filter(([name]) => name !== 'list')) {
     await t.rejects(call(), { message: /READONLY/ }, name)
   }
   await client.call('REPLICAOF', 'NO', 'ONE')
-  t.equal(await dump(client), before)
+  t.equal(await dumpOf(client), before)
   t.match(await store.rotate(attempt(session)), { outcome: 'rotated' }, 'the same token works when it is a primary again')
 })
 
@@ -425,7 +415,7 @@ test('what is kept makes no token: neither a nonce nor a token is in it', { skip
   const nonce = createRandom()
   const session = await create(store, 'a', { nonceHash: hashNonce(nonce) })
   await store.rotate(attempt(session))
-  const kept = await dump(client)
+  const kept = await dumpOf(client)
   t.ok(kept.includes(session.id))
   t.ok(kept.includes(createHash('sha256').update(nonce).digest('base64url')))
   t.notOk(kept.includes(nonce))

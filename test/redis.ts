@@ -92,6 +92,17 @@ export async function keysOf (client: Redis, pattern = '*'): Promise<string[]> {
   return [...keys]
 }
 
+/** All that a database holds. */
+export async function dumpOf (client: Redis): Promise<string> {
+  const parts: string[] = []
+  for (const key of await keysOf(client)) {
+    const type = await client.type(key)
+    const value = type === 'hash' ? await client.hgetall(key) : type === 'zset' ? await client.zrange(key, '0', '-1', 'WITHSCORES') : await client.get(key)
+    parts.push(`${key} ${JSON.stringify(value)}`)
+  }
+  return parts.sort().join('\n')
+}
+
 /** Resolves at the client's next event of that name, whatever errors come before it. */
 export function eventOf (client: Redis, name: 'ready' | 'close'): Promise<void> {
   return new Promise(resolve => client.once(name, () => resolve()))
