@@ -115,14 +115,16 @@ export interface LogLine {
   readonly err?: { readonly message: string }
 }
 
-/** A log at trace level, and its lines. */
-export function createLog (): { log: FastifyBaseLogger, lines: LogLine[] } {
+/** A log at trace level, its lines, and all its text. */
+export function createLog (): { log: FastifyBaseLogger, lines: LogLine[], text: () => string } {
   const lines: LogLine[] = []
+  const chunks: string[] = []
   const stream = new Writable({
     write (chunk, _encoding, done) {
+      chunks.push(String(chunk))
       lines.push(JSON.parse(String(chunk)))
       done()
     }
   })
-  return { log: Fastify({ logger: { level: 'trace', stream } }).log, lines }
+  return { log: Fastify({ logger: { level: 'trace', stream } }).log, lines, text: () => chunks.join('') }
 }
