@@ -12,13 +12,12 @@ export function createAsk (store: SessionStore, timeout: number, createRefusal: 
     const tooLate = new Promise<never>((_resolve, reject) => {
       timer = setTimeout(() => reject(new Error(`the session store did not answer within ${timeout} ms`)), timeout)
     })
-    try {
-      return await Promise.race([call(store), tooLate])
-    } catch (error) {
-      // Only the message: clients of stores hang whole commands, ids included, on their errors.
-      throw createRefusal('STORE_UNAVAILABLE', error instanceof Error ? error.message : 'the session store failed')
-    } finally {
-      clearTimeout(timer)
-    }
+    const answer = async () => await call(store)
+    return await Promise.race([answer(), tooLate]).catch(refuse).finally(() => clearTimeout(timer))
+  }
+
+  /** Only the message: clients of stores hang whole commands, ids included, on their errors. */
+  function refuse (error: unknown): never {
+    throw createRefusal('STORE_UNAVAILABLE', error instanceof Error ? error.message : 'the session store failed')
   }
 }
