@@ -35,7 +35,7 @@ export async function createApp (t: Test, options: Partial<DualTokenOptions> = {
   t.teardown(() => app.close())
 
   await app.register(dualToken, {
-    secret: SECRET,
+    ...(options.keys === undefined && { secret: SECRET }),
     now: clock.now,
     routes: { login: ({ password }) => password === 'good' ? { user_id: 7, role: 'member' } : null },
     ...options
