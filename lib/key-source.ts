@@ -3,6 +3,7 @@ import { createPrivateKey, createPublicKey, KeyObject, sign, verify, type JsonWe
 import { isSoundPoint } from './ed25519.ts'
 import { createFault } from './errors.ts'
 import type { AsymmetricAlgorithm, KeyAlgorithm } from './key-types.ts'
+import { isRocaModulus } from './roca.ts'
 import { secretFlaw } from './secrets.ts'
 
 /** A value of an option and the option's name, with which every complaint begins. */
@@ -121,6 +122,7 @@ function checkStrength (given: Given, publicKey: KeyObject): void {
     if (publicExponent < MIN_EXPONENT || publicExponent % 2n === 0n) {
       throw complaint(given, `must have a public exponent that is odd and at least ${MIN_EXPONENT}`)
     }
+    if (isRocaModulus(publicKey.export({ format: 'jwk' }).n!)) throw complaint(given, 'must not be of a kind that can be factored (ROCA)')
   } else if (publicKey.asymmetricKeyType === 'ed25519') {
     const point = Buffer.from(publicKey.export({ format: 'jwk' }).x!, 'base64url')
     if (!isSoundPoint(point)) throw complaint(given, 'must have its point on the curve, and none of small order')

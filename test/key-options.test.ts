@@ -2,6 +2,7 @@ import { createPublicKey, createSecretKey, generateKeyPairSync, type JsonWebKey,
 import { inspect } from 'node:util'
 import { test, type Test } from 'tap'
 import { canSign, isSymmetric, readKeys, type PublicRingKey, type SecretRingKey } from '../lib/key-options.ts'
+import { isRocaModulus } from '../lib/roca.ts'
 import { ALGORITHMS, PAIRS, publicRingKey, ringKey } from './key-pairs.ts'
 import { encode, OTHER_SECRET, SECRET } from './tokens.ts'
 
@@ -130,6 +131,17 @@ test('an RSA exponent that is even or below 65537 is refused', t => {
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048, publicExponent: 3 })
   refuses(t, [['private', [{ kid: 'a', algorithm: 'PS256', privateKey }], sentence.replace('public', 'private')]])
   t.equal(readKeys([{ kid: 'a', algorithm: 'RS256', publicKey: withExponent(1, 0, 3) }]).length, 1)
+  t.end()
+})
+
+test('an RSA key that the ROCA flaw makes easy to factor is refused', t => {
+  // The public key of the Wycheproof vector `rejectsKeyWithRocaVulnerability`.
+  const n = 'AanFpofbj7KjD4Lf-N2hVMKR7yewSyXhhbirIMTGpfYEhZ_lnt5UoK98DnKIgArXGTu3MaW_HhFw16HGaTDUHqPrId7fe4r11CqRw09yBFuW79V8sYIwHdzCaWflUI6auImYbVfoN9_nD5n8' +
+    'N8SY9DwXw7mwZM9wREPXoDPgOoIWl6q_MPsp7n0zs3Z5ZaiQWOOzl1S9OhwAfSiiOwz6efnXEaxuTEtPd7BjSx7NaFka8Dx9U7YqXy2RFj1O9PjyaDGuRh7YXsX3iMUSP_wSyHQg_c_qHRtKUsNS' +
+    'GCT7OZg0hzm2KphtjnayKJvC64vAbROBR4Ubg6Bxg9IQVZ-QYyE'
+  refuses(t, (['RS256', 'PS256'] as const).map(algorithm =>
+    [algorithm, [{ kid: 'a', algorithm, publicKey: { kty: 'RSA', n, e: 'AQAB' } }], 'Option keys[0].publicKey must not be of a kind that can be factored (ROCA).'] as const))
+  for (const pair of [rsa, otherRsa, ...PAIRS.PS256]) t.notOk(isRocaModulus(jwk(pair.publicKey).n!))
   t.end()
 })
 
