@@ -79,7 +79,12 @@ function readHalf (given: Given, algorithm: AsymmetricAlgorithm, half: Half): So
   if (half === 'public' && holdsPrivate(value)) throw complaint(given, 'must be a public key, not a private one')
 
   const { type, named } = KINDS[algorithm]
-  const found = attempt(() => load(value, half))
+  const found = attempt(() => {
+    const key = load(value, half)
+    // Throws for the point at infinity; Node 20, asked for the details of such a key or for its JWK, ends the process.
+    key?.export({ type: half === 'private' ? 'pkcs8' : 'spki', format: 'der' })
+    return key
+  })
   if (found !== null && !isOfType(found, type)) throw complaint(given, `must be ${named} for ${algorithm}`)
   // Through JWK and back, so that the engine meets one spelling of every key.
   const key = found && attempt(() => load(found.export({ format: 'jwk' }), half))

@@ -180,7 +180,8 @@ test('a point that is not on the curve is refused', t => {
     ['a JWK', [{ kid: 'a', algorithm: 'ES256', publicKey: { ...jwk(ec.publicKey), y: x } }], onCurve],
     ['a private JWK', [{ kid: 'a', algorithm: 'ES256', privateKey: { ...jwk(ec.privateKey), x: y } }], onCurve],
     ['a PEM', [{ kid: 'a', algorithm: 'ES256', publicKey: text }], onCurve],
-    ['infinity', [{ kid: 'a', algorithm: 'ES256', publicKey: infinity }], onCurve]
+    ['infinity', [{ kid: 'a', algorithm: 'ES256', publicKey: infinity }], onCurve],
+    ['infinity as KeyObject', [{ kid: 'a', algorithm: 'ES256', publicKey: createPublicKey(infinity) }], onCurve]
   ])
   const sound = 'Option keys[0].publicKey must have its point on the curve, and none of small order.'
   refuses(t, [2, 7, 8, 0, 1].map(first => {
