@@ -36,7 +36,7 @@ async function bare (): Promise<FastifyInstance> {
   return fastify
 }
 
-async function guarded (cache: number, signer: Pick<DualTokenOptions, 'secret' | 'keys'> = { secret: SECRET }): Promise<FastifyInstance> {
+async function guarded (cache: number, signer: DualTokenOptions = { secret: SECRET }): Promise<FastifyInstance> {
   const fastify = Fastify()
   await fastify.register(dualToken, { ...signer, cache })
   fastify.get('/', { preHandler: fastify.loginRequired }, async request => ({ user_id: request.user!.user_id }))

@@ -10,7 +10,7 @@ export type KeySource = string | Uint8Array | JsonWebKey | KeyObject
 
 interface Named {
   /** Names the key in the header of a token; may come from a JWK instead. At most 256 characters. */
-  kid?: string
+  kid?: string | undefined
 }
 
 /** A key that whoever can verify can also sign with. */
@@ -24,9 +24,9 @@ export interface SymmetricKey extends Named {
 export interface AsymmetricKey extends Named {
   /** `EdDSA` is Ed25519, `ES256` is P-256, `RS256` and `PS256` are RSA of at least 2048 bits. */
   algorithm: AsymmetricAlgorithm
-  privateKey?: KeySource
+  privateKey?: KeySource | undefined
   /** Of a private key it is known without. */
-  publicKey?: KeySource
+  publicKey?: KeySource | undefined
 }
 
 /** One key of the ring. */

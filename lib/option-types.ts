@@ -55,19 +55,27 @@ export interface DualTokenSessions {
 /** Where the public keys are served. */
 export interface DualTokenJwks {
   /** Default `/.well-known/jwks.json`. */
-  path?: string
+  path?: string | undefined
   /** How long others may keep it: seconds, or a string such as `'5m'`; default 300. */
-  maxAge?: number | string
+  maxAge?: number | string | undefined
 }
 
-/** The options of `fastify.register(dualToken, options)`; durations are seconds or strings such as `'15m'`. */
-export interface DualTokenOptions<Body = unknown> {
-  /** HS256 secret of at least 32 bytes, or a list of them: the first signs, all verify. Either this or `keys` is required. */
-  secret?: string | Uint8Array | ReadonlyArray<string | Uint8Array>
+interface SecretOptions {
+  /** HS256 secret of at least 32 bytes, or a list of them: the first signs, all verify. Either this or `keys`. */
+  secret: string | Uint8Array | ReadonlyArray<string | Uint8Array>
+  keys?: undefined
+  jwks?: false | undefined
+}
+
+interface KeyOptions {
   /** Named keys instead of a `secret`: the first signs, all verify; without a private key first, nothing is issued here. */
-  keys?: readonly DualTokenKey[]
+  keys: readonly DualTokenKey[]
+  secret?: undefined
   /** Serves the public keys, to all; default false. */
-  jwks?: boolean | DualTokenJwks
+  jwks?: boolean | DualTokenJwks | undefined
+}
+
+interface OtherOptions<Body> {
   /** Default `'2h'`. */
   accessExpiresIn?: number | string | undefined
   /** Default `'14d'`. */
@@ -91,3 +99,6 @@ export interface DualTokenOptions<Body = unknown> {
   /** The clock, in milliseconds; default `Date.now`. */
   now?: (() => number) | undefined
 }
+
+/** The options of `fastify.register(dualToken, options)`; durations are seconds or strings such as `'15m'`. */
+export type DualTokenOptions<Body = unknown> = (SecretOptions | KeyOptions) & OtherOptions<Body>

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { test, type Test } from 'tap'
 import { dualToken, type DualTokenOptions } from '../lib/index.ts'
-import { createApp } from './app.ts'
+import { createApp, type AppOptions } from './app.ts'
 import { ALGORITHMS, PAIRS, publicRingKey, ringKey } from './key-pairs.ts'
 import { accessToken, SECRET } from './tokens.ts'
 import { listen, request } from './wire.ts'
@@ -10,7 +10,7 @@ import { listen, request } from './wire.ts'
 const JWKS = '/.well-known/jwks.json'
 const ring = [ringKey('EdDSA', 'k1'), publicRingKey('ES256', 'k2'), ringKey('RS256', 'k3'), publicRingKey('PS256', 'k4')]
 
-async function createJwksApp (t: Test, options: Partial<DualTokenOptions> = {}): Promise<FastifyInstance> {
+async function createJwksApp (t: Test, options: AppOptions = {}): Promise<FastifyInstance> {
   return (await createApp(t, { keys: ring, jwks: true, ...options })).app
 }
 
@@ -111,7 +111,7 @@ test('of secrets no key set is served: that does not boot', async t => {
   const message = 'Option jwks needs asymmetric keys: nothing of a secret is public.'
   for (const options of [{ secret: SECRET }, { keys: [{ kid: 'k', algorithm: 'HS256' as const, secret: SECRET }] }]) {
     for (const jwks of [true, {}]) {
-      await t.rejects(async () => { await Fastify().register(dualToken, { ...options, jwks }) }, { code: 'FST_DUAL_TOKEN_OPTION_INVALID', message })
+      await t.rejects(async () => { await Fastify().register(dualToken, { ...options, jwks } as DualTokenOptions) }, { code: 'FST_DUAL_TOKEN_OPTION_INVALID', message })
     }
   }
 })
