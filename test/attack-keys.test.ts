@@ -1,5 +1,6 @@
 // Tokens that choose their own algorithm or key, and signatures in other spellings: all refused, and all alike to the last byte.
 import { constants, createHmac, sign } from 'node:crypto'
+import { inspect } from 'node:util'
 import { test, type Test } from 'tap'
 import type { DualTokenKey } from '../lib/index.ts'
 import { createApp } from './app.ts'
@@ -186,3 +187,23 @@ test('of named secrets, none is tried for a token that names none or another', t
 test('claims are as strict under asymmetric keys as under a secret', t =>
   refusesAlike(t, [{ exp: undefined }, { exp: '9'.repeat(9) }, { nbf: 4e9 }, { refresh: 1 }, { user_id: 0 }, { iat: 4e9 }, { exp: 9e9 }].map((more): Attack =>
     [JSON.stringify(more), payload => signAs('EdDSA', PAIRS.EdDSA[0].privateKey, { alg: 'EdDSA', typ: 'JWT', kid: 'ed' }, { ...payload, ...more })])))
+
+test('what the plugin decorates and throws does not show a key', async t => {
+  const { app } = await createApp(t, { keys: RING })
+  const secrets = ALGORITHMS.flatMap(algorithm => {
+    const { privateKey } = PAIRS[algorithm][0]
+    const { d } = privateKey.export({ format: 'jwk' })
+    return [d!, Buffer.from(d!, 'base64url').toString('hex'), privateKey.export({ type: 'pkcs8', format: 'der' }).toString('base64').slice(-40)]
+  })
+  const errors: unknown[] = []
+  for (const keys of [[{ ...ringKey('EdDSA', 'a'), kid: '' }], [{ kid: 'a', algorithm: 'ES256', privateKey: PAIRS.EdDSA[0].privateKey.export({ format: 'jwk' }) }]]) {
+    try {
+      app.dualToken.setKeys(keys as DualTokenKey[])
+    } catch (error) {
+      errors.push(error)
+    }
+  }
+  t.equal(errors.length, 2)
+  const seen = inspect([app.dualToken, app.loginRequired, app.refreshRequired, errors], { depth: 9, showHidden: true }) + JSON.stringify([app.dualToken, errors])
+  t.same(secrets.filter(secret => seen.includes(secret)), [])
+})
