@@ -3,21 +3,29 @@ import fastifyJwt from '@fastify/jwt'
 // At the version that @fastify/jwt uses.
 import { createVerifier } from 'fast-jwt'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
-import dualToken from '../lib/index.ts'
+import dualToken, { type DualTokenKey, type DualTokenOptions } from '../lib/index.ts'
 
 export const SECRET = 'bench-only-secret-f3b1c9d27e5a4860'
+/** The key of RFC 8037 appendix A.1: the processes share it. */
+const KEY: DualTokenKey = {
+  kid: 'bench',
+  algorithm: 'EdDSA',
+  privateKey: { kty: 'OKP', crv: 'Ed25519', d: 'nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A', x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo' }
+}
+
 export const USER = { user_id: 42, name: 'Ada Lovelace', role: 'member' }
 
 /** Fewer tokens than are sent in turns: when its turn comes again, a token is long forgotten. */
 const FEW = 1_000
 
-export type AppName = 'bare' | 'guarded' | 'guarded, forgetful' | 'guarded, no cache' | 'fast-jwt' | '@fastify/jwt'
+export type AppName = 'bare' | 'guarded' | 'guarded, forgetful' | 'guarded, no cache' | 'guarded, EdDSA' | 'fast-jwt' | '@fastify/jwt'
 
 export const apps: Readonly<Record<AppName, () => Promise<FastifyInstance>>> = {
   bare,
   guarded: () => guarded(10_000),
   'guarded, forgetful': () => guarded(FEW),
   'guarded, no cache': () => guarded(0),
+  'guarded, EdDSA': () => guarded(10_000, { keys: [KEY] }),
   'fast-jwt': fastJwtAlone,
   '@fastify/jwt': fastifyJwtAsDocumented
 }
@@ -28,9 +36,9 @@ async function bare (): Promise<FastifyInstance> {
   return fastify
 }
 
-async function guarded (cache: number): Promise<FastifyInstance> {
+async function guarded (cache: number, signer: DualTokenOptions = { secret: SECRET }): Promise<FastifyInstance> {
   const fastify = Fastify()
-  await fastify.register(dualToken, { secret: SECRET, cache })
+  await fastify.register(dualToken, { ...signer, cache })
   fastify.get('/', { preHandler: fastify.loginRequired }, async request => ({ user_id: request.user!.user_id }))
   return fastify
 }

@@ -11,7 +11,8 @@ const TOKENS = 5_000
 
 /** Every server, and the client, is a process of its own; what counts is the CPU time of the server's. */
 export async function benchGuardedRoute (size: Size): Promise<string> {
-  const tokens = await issueTokens(TOKENS)
+  const tokens = await issueTokens('guarded', TOKENS)
+  const signed = await issueTokens('guarded, EdDSA', 1)
   const client = startChild('client.ts')
   const servers = new Map(Object.keys(apps).map(name => [name, startChild('server.ts', name)]))
 
@@ -34,11 +35,13 @@ export async function benchGuardedRoute (size: Size): Promise<string> {
       'ours, 5,000 tokens': load('guarded', tokens),
       'ours, new tokens': load('guarded, forgetful', tokens),
       'ours, no cache': load('guarded, no cache', one),
+      'ours, one EdDSA token': load('guarded, EdDSA', signed),
       'fast-jwt alone, new tokens': load('fast-jwt', tokens),
       '@fastify/jwt, one token': load('@fastify/jwt', one)
     }, size)
     return report('Answer one request on a guarded route', samples, {
       'ours ÷ bare': ['ours, one token', 'bare Fastify'],
+      'ours, EdDSA ÷ HS256': ['ours, one EdDSA token', 'ours, one token'],
       'ours with 5,000 tokens ÷ bare': ['ours, 5,000 tokens', 'bare Fastify'],
       '@fastify/jwt ÷ ours': ['@fastify/jwt, one token', 'ours, one token'],
       '@fastify/jwt ÷ ours with 5,000 tokens': ['@fastify/jwt, one token', 'ours, 5,000 tokens'],
@@ -52,8 +55,8 @@ export async function benchGuardedRoute (size: Size): Promise<string> {
 }
 
 /** Different access tokens of one user. */
-async function issueTokens (count: number): Promise<readonly string[]> {
-  const fastify = await apps.guarded()
+async function issueTokens (app: AppName, count: number): Promise<readonly string[]> {
+  const fastify = await apps[app]()
   const replies = await Promise.all(Array.from({ length: count }, (_, device) =>
     fastify.dualToken.issueTokens({ ...USER, device }, { needRefreshToken: false })))
   await fastify.close()

@@ -1,15 +1,20 @@
 // The parts → `fastify.dualToken`, what the application calls itself.
 import { createFault, type CreateRefusal } from './errors.ts'
+import type { NamedKeyRing } from './keys.ts'
 import type { Refresh } from './refresh.ts'
 import { copyOf } from './segments.ts'
 import { readClient } from './sessions/client.ts'
 import type { Sessions } from './sessions/sessions.ts'
+import type { SetKeys } from './set-keys.ts'
 import type { SignIn } from './sign-in.ts'
 import type { DualToken, IssueOptions } from './types.ts'
 import { suffixOf, type Verdict } from './verdict.ts'
 import type { Verify } from './verify.ts'
 
 export interface DualTokenParts {
+  /** Null when there is a secret instead. */
+  readonly ring: NamedKeyRing | null
+  readonly setKeys: SetKeys
   readonly verify: Verify
   readonly signIn: SignIn
   readonly refresh: Refresh
@@ -17,7 +22,7 @@ export interface DualTokenParts {
   readonly createRefusal: CreateRefusal
 }
 
-export function createDualToken ({ verify, signIn, refresh, sessions, createRefusal }: DualTokenParts): DualToken {
+export function createDualToken ({ ring, setKeys, verify, signIn, refresh, sessions, createRefusal }: DualTokenParts): DualToken {
   /** Whoever calls may have cut the token out of something long. */
   function verifyCopy (token: unknown): Verdict {
     return verify(typeof token === 'string' ? copyOf(token) : '')
@@ -28,9 +33,15 @@ export function createDualToken ({ verify, signIn, refresh, sessions, createRefu
     throw createFault('OPTION_INVALID', `Option sessions is required for ${name}.`)
   }
 
+  /** Before anything is begun that could then not be signed. */
+  function mustSign (name: keyof DualToken): void {
+    if (ring?.canSign === false) throw createFault('OPTION_INVALID', `Option keys must begin with a private key for ${name}.`)
+  }
+
   return Object.freeze<DualToken>({
     async issueTokens<Need extends boolean = true> (user: unknown, options: IssueOptions<Need> = {}) {
       const began = performance.now()
+      mustSign('issueTokens')
       return await signIn(user, (options.needRefreshToken ?? true) as Need, readClient(options), began)
     },
 
@@ -40,8 +51,11 @@ export function createDualToken ({ verify, signIn, refresh, sessions, createRefu
       return claims
     },
 
+    setKeys,
+
     async refreshTokens (refreshToken, options = {}) {
       withSessions('refreshTokens')
+      mustSign('refreshTokens')
       const { claims, refusal } = verifyCopy(refreshToken)
       if (claims === null) throw createRefusal(suffixOf('REFRESH', refusal.kind), refusal.reason)
       if (!claims.refresh) throw createRefusal('REFRESH_IS_ACCESS')

@@ -1,25 +1,31 @@
-// Secret → a signer and a verifier made once by @fastify/jwt; the only file that knows it.
+// A checked key → a signer and a verifier made once by @fastify/jwt; the only file that knows it.
 import fastifyJwt, { type JWT } from '@fastify/jwt'
 import type { FastifyInstance } from 'fastify'
+import { isSymmetric, type RingKey } from './key-options.ts'
+import type { KeyAlgorithm } from './key-types.ts'
 
 /** A key at work: signs claims into a compact JWS, checks the signature of one and gives back its payload. */
 export interface Key {
-  readonly algorithm: string
-  /** Throws when the claims cannot be signed. */
+  readonly kid: string | undefined
+  readonly algorithm: KeyAlgorithm
+  /** Characters: no signature of this key is shorter or longer. */
+  readonly signatureLength: number
+  /** Throws when the claims cannot be signed, or when there is no private key to sign with. */
   sign (claims: object): string
   /** Checks the signature under this key and algorithm alone, and nothing else. Throws when it is not good. */
   verify (token: string): unknown
 }
 
-/** Makes keys; an HMAC secret is its bytes. */
-export type CreateKey = (secret: Buffer) => Key
+/** Puts a key to work. */
+export type CreateKey = (key: RingKey) => Key
 
 /**
  * @fastify/jwt is registered on a stand-in for the instance that keeps its decorators to itself: the application's own
  * @fastify/jwt never meets ours, and keys can be made at any time. Times are checked in claims.ts, on our clock.
  */
 export function createKeyFactory (fastify: FastifyInstance): CreateKey {
-  return function createKey (secret) {
+  return function createKey (key) {
+    const { algorithm, kid } = key
     let engine: JWT | undefined
     const host: FastifyInstance = Object.create(fastify, {
       decorate: { value: (_name: string, value: JWT) => { engine = value } },
@@ -27,16 +33,34 @@ export function createKeyFactory (fastify: FastifyInstance): CreateKey {
       decorateReply: { value: () => {} }
     })
     fastifyJwt(host, {
-      secret,
-      sign: { algorithm: 'HS256' },
-      verify: { algorithms: ['HS256'], cache: false, ignoreExpiration: true, ignoreNotBefore: true }
+      secret: secretOf(key),
+      sign: { algorithm, ...(kid !== undefined && { kid }) },
+      verify: { algorithms: [algorithm], cache: false, ignoreExpiration: true, ignoreNotBefore: true }
     }, error => { if (error) throw error })
 
     const { sign, verify } = engine!
     return {
-      algorithm: 'HS256',
+      kid,
+      algorithm,
+      signatureLength: Math.ceil(signatureBytes(key) * 4 / 3),
       sign: claims => sign(claims),
       verify: token => verify(token)
     }
   }
+}
+
+/** What the engine takes: the bytes of a secret, or PEM. */
+function secretOf (key: RingKey): Buffer | { private?: string, public: string } {
+  if (isSymmetric(key)) return key.secret
+  return {
+    ...(key.privateKey !== null && { private: key.privateKey.export({ type: 'pkcs8', format: 'pem' }) as string }),
+    public: key.publicKey.export({ type: 'spki', format: 'pem' }) as string
+  }
+}
+
+/** RFC 7518 sections 3.2 to 3.5, RFC 8037 section 3.1. */
+function signatureBytes (key: RingKey): number {
+  if (isSymmetric(key)) return 32
+  const bits = key.publicKey.asymmetricKeyDetails!.modulusLength
+  return bits === undefined ? 64 : Math.ceil(bits / 8)
 }

@@ -1,6 +1,7 @@
 // The public types of the options.
 import type { FastifyRequest, RouteShorthandOptions } from 'fastify'
 import type { Static, TSchema } from '@sinclair/typebox'
+import type { DualTokenKey } from './key-types.ts'
 import type { SessionEvent } from './sessions/events.ts'
 import type { SessionStore } from './sessions/store.ts'
 import type { Awaitable, DualTokenUser, LoadUser, Nobody } from './types.ts'
@@ -51,10 +52,30 @@ export interface DualTokenSessions {
   onEvent?: ((event: SessionEvent) => unknown) | undefined
 }
 
-/** The options of `fastify.register(dualToken, options)`; durations are seconds or strings such as `'15m'`. */
-export interface DualTokenOptions<Body = unknown> {
-  /** HS256 secret of at least 32 bytes, or a list of them: the first signs, all verify. */
+/** Where the public keys are served. */
+export interface DualTokenJwks {
+  /** Default `/.well-known/jwks.json`. */
+  path?: string | undefined
+  /** How long others may keep it: seconds, or a string such as `'5m'`; default 300. */
+  maxAge?: number | string | undefined
+}
+
+interface SecretOptions {
+  /** HS256 secret of at least 32 bytes, or a list of them: the first signs, all verify. Either this or `keys`. */
   secret: string | Uint8Array | ReadonlyArray<string | Uint8Array>
+  keys?: undefined
+  jwks?: false | undefined
+}
+
+interface KeyOptions {
+  /** Named keys instead of a `secret`: the first signs, all verify; without a private key first, nothing is issued here. */
+  keys: readonly DualTokenKey[]
+  secret?: undefined
+  /** Serves the public keys, to all; default false. */
+  jwks?: boolean | DualTokenJwks | undefined
+}
+
+interface OtherOptions<Body> {
   /** Default `'2h'`. */
   accessExpiresIn?: number | string | undefined
   /** Default `'14d'`. */
@@ -78,3 +99,6 @@ export interface DualTokenOptions<Body = unknown> {
   /** The clock, in milliseconds; default `Date.now`. */
   now?: (() => number) | undefined
 }
+
+/** The options of `fastify.register(dualToken, options)`; durations are seconds or strings such as `'15m'`. */
+export type DualTokenOptions<Body = unknown> = (SecretOptions | KeyOptions) & OtherOptions<Body>

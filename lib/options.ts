@@ -3,6 +3,8 @@ import { Type, type TSchema } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
 import { readDuration } from './durations.ts'
 import { createFault } from './errors.ts'
+import { readJwks, type JwksSettings } from './jwks-options.ts'
+import { canSign, isSymmetric, readKeys, type RingKeys } from './key-options.ts'
 import { readRoutes, type RouteSettings } from './route-options.ts'
 import { readSecret, secretFlaw } from './secrets.ts'
 import { readSessions, type SessionSettings } from './session-options.ts'
@@ -10,7 +12,9 @@ import { RESERVED_CLAIMS } from './user.ts'
 
 /** The options, checked and complete; durations in seconds. */
 export interface Settings {
+  /** None beside keys. */
   readonly secrets: readonly Buffer[]
+  readonly keys: RingKeys | null
   readonly accessLifetime: number
   readonly refreshLifetime: number
   readonly userIdClaim: string
@@ -22,6 +26,7 @@ export interface Settings {
   readonly realm: string | undefined
   readonly cache: number
   readonly routes: RouteSettings | null
+  readonly jwks: JwksSettings | null
   readonly sessions: SessionSettings | null
   /** Milliseconds. */
   readonly now: () => number
@@ -38,6 +43,7 @@ const Duration = Type.Union([Type.Number(), Type.String()], {
 /** Every option; each description ends the sentence "Option x must be …". */
 export const OptionSchemas: Readonly<Record<string, TSchema>> = {
   secret: Type.Union([Secret, Type.Array(Secret, { minItems: 1 })], { description: 'a string or a Buffer, or a list of them' }),
+  keys: Type.Array(Type.Any(), { minItems: 1, description: 'a list of at least one key' }),
   accessExpiresIn: Duration,
   refreshExpiresIn: Duration,
   userIdClaim: Text('the name of a claim'),
@@ -47,6 +53,7 @@ export const OptionSchemas: Readonly<Record<string, TSchema>> = {
   realm: Type.String({ pattern: '^[\\x20-\\x7e]+$', description: 'printable ASCII' }),
   cache: Type.Integer({ minimum: 0, maximum: 1_000_000, description: 'a whole number from 0 to 1000000' }),
   routes: Type.Union([Type.Literal(false), Type.Object({})], { description: 'an object or false' }),
+  jwks: Type.Union([Type.Boolean(), Type.Object({})], { description: 'true, false or an object' }),
   sessions: Type.Object({}, { description: 'an object' }),
   now: Type.Function([], Type.Number(), { description: 'a function that answers milliseconds' })
 }
@@ -60,9 +67,15 @@ export function resolveOptions (options: unknown): Settings {
     throw createFault('OPTION_INVALID', 'Option accessExpiresIn must be shorter than refreshExpiresIn.')
   }
   const clockTolerance = given.clockTolerance as number | undefined ?? 0
+  const keys = given.keys === undefined ? null : keysOf(given)
+  const jwks = given.jwks === undefined || given.jwks === false ? null : readJwks(given.jwks as true | object)
+  if (jwks !== null && (keys === null || isSymmetric(keys[0]))) {
+    throw createFault('OPTION_INVALID', 'Option jwks needs asymmetric keys: nothing of a secret is public.')
+  }
 
   return Object.freeze({
-    secrets: secretsOf(given.secret),
+    secrets: keys === null ? secretsOf(given.secret) : [],
+    keys,
     accessLifetime,
     refreshLifetime,
     userIdClaim: userIdClaimOf(given.userIdClaim as string | undefined ?? 'user_id'),
@@ -73,6 +86,7 @@ export function resolveOptions (options: unknown): Settings {
     realm: given.realm as string | undefined,
     cache: given.cache as number | undefined ?? 10_000,
     routes: given.routes === undefined || given.routes === false ? null : readRoutes(given.routes as object),
+    jwks,
     sessions: given.sessions === undefined ? null : readSessions(given.sessions as object, accessLifetime, refreshLifetime),
     now: given.now as (() => number) | undefined ?? Date.now
   })
@@ -102,6 +116,13 @@ function lifetime (given: Record<string, unknown>, name: string, fallback: strin
 function userIdClaimOf (name: string): string {
   if (!RESERVED_CLAIMS.has(name)) return name
   throw createFault('OPTION_INVALID', `Option userIdClaim must not be the reserved claim ${name}; of the registered names only sub will do.`)
+}
+
+function keysOf ({ keys, secret, routes }: Record<string, unknown>): RingKeys {
+  if (secret !== undefined) throw createFault('OPTION_INVALID', 'Option secret must not be set beside keys.')
+  const ring = readKeys(keys)
+  if (canSign(ring) || routes === undefined || routes === false) return ring
+  throw createFault('OPTION_INVALID', 'Option routes needs keys that begin with a private one: these can only verify.')
 }
 
 function secretsOf (secret: unknown): readonly Buffer[] {

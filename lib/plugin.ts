@@ -8,22 +8,26 @@ import { createRefusals } from './errors.ts'
 import { createGuards } from './guards.ts'
 import { createIssue } from './issue.ts'
 import { createKeyFactory } from './jwt.ts'
-import { createKeyRing } from './keys.ts'
+import { createJwksRoute } from './jwks.ts'
+import { createKeyRing, createNamedKeyRing } from './keys.ts'
 import type { DualTokenOptions } from './option-types.ts'
 import { resolveOptions } from './options.ts'
 import { createRefresh } from './refresh.ts'
 import { createRoutes } from './routes.ts'
 import { createSessions } from './sessions/sessions.ts'
+import { createSetKeys } from './set-keys.ts'
 import { createSignIn } from './sign-in.ts'
 import { userIdOf } from './user.ts'
 import { createVerify, type Verify } from './verify.ts'
 
 async function registerDualToken (fastify: FastifyInstance, options: DualTokenOptions): Promise<void> {
   const settings = resolveOptions(options)
-  const { userIdClaim, routes } = settings
+  const { userIdClaim, routes, jwks } = settings
 
   const createRefusal = createRefusals(settings.realm)
-  const ring = createKeyRing(settings.secrets, createKeyFactory(fastify))
+  const createKey = createKeyFactory(fastify)
+  const namedRing = settings.keys && createNamedKeyRing(settings.keys, createKey)
+  const ring = namedRing ?? createKeyRing(settings.secrets, createKey)
   const issue = createIssue(settings, ring)
   const judgeClaims = createJudgeClaims(settings)
   const verifyToken = createVerify(settings, ring, judgeClaims)
@@ -43,7 +47,15 @@ async function registerDualToken (fastify: FastifyInstance, options: DualTokenOp
   fastify.addHook('onRequest', hook)
   fastify.decorate('loginRequired', loginRequired)
   fastify.decorate('refreshRequired', refreshRequired)
-  fastify.decorate('dualToken', createDualToken({ verify, signIn, refresh, sessions, createRefusal }))
+  fastify.decorate('dualToken', createDualToken({
+    ring: namedRing,
+    setKeys: createSetKeys({ ring: namedRing, mustSign: routes !== null, forget: verifyToken.forget }),
+    verify,
+    signIn,
+    refresh,
+    sessions,
+    createRefusal
+  }))
 
   if (sessions !== null) {
     fastify.addHook('onReady', sessions.open)
@@ -55,6 +67,7 @@ async function registerDualToken (fastify: FastifyInstance, options: DualTokenOp
       userIdClaim, sessions, signIn, refresh, loginRequired, refreshRequired, verdictOf, verifyAnyTime, createRefusal
     }))
   }
+  if (namedRing !== null && jwks !== null) fastify.register(createJwksRoute(jwks, namedRing))
 }
 
 /**

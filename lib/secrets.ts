@@ -1,4 +1,5 @@
 // A secret as configured → its bytes, or the sentence that says why it protects nothing (RFC 7518 section 3.2, RFC 8725 section 3.5).
+import { createPrivateKey, createPublicKey } from 'node:crypto'
 
 const MIN_BYTES = 32
 
@@ -39,11 +40,27 @@ export function secretFlaw (secret: string | Uint8Array): string | null {
   if (text.trim() === '') return 'must not be blank'
   if (bytes.length < MIN_BYTES) return `must be at least ${MIN_BYTES} bytes long`
   if (new Set(text).size === 1) return 'must not be one character repeated'
-  if (looksLikeKey(text) || looksLikeKey(Buffer.from(text, 'base64').toString('latin1'))) {
+  const decoded = Buffer.from(text, 'base64')
+  if (looksLikeKey(text) || looksLikeKey(decoded.toString('latin1')) || isDer(bytes) || isDer(decoded)) {
     return 'must be a secret, not a PEM or a JWK'
   }
   if (PLACEHOLDERS.has(text.toLowerCase().replace(/[^a-z0-9]/g, ''))) return 'must not be a well-known placeholder'
   return null
+}
+
+const DER_TYPES = ['spki', 'pkcs1', 'pkcs8', 'sec1'] as const
+
+/** What is between the lines of a PEM. */
+function isDer (bytes: Buffer): boolean {
+  return bytes[0] === 0x30 && DER_TYPES.some(type => {
+    const key = { key: bytes, format: 'der' as const }
+    try {
+      if (type === 'spki' || type === 'pkcs1') return createPublicKey({ ...key, type })
+      return createPrivateKey({ ...key, type })
+    } catch {
+      return false
+    }
+  })
 }
 
 /** A public key is known to everybody: as an HMAC secret it would let anybody sign. */

@@ -2,6 +2,7 @@
 // The reference brings `request.user`, which @fastify/jwt declares; of an import for that alone nothing would be published.
 /// <reference types="@fastify/jwt" preserve="true" />
 import type { FastifyRequest } from 'fastify'
+import type { DualTokenKey } from './key-types.ts'
 
 /**
  * The merge point: say once what your tokens carry, and `request.user`, `login`, `loadUser` and `issueTokens` know it.
@@ -135,6 +136,13 @@ export interface DualToken {
    * `…STORE_UNAVAILABLE` when the feed of revoked sessions is cut
    */
   verifyToken (token: string): Claims
+  /**
+   * With `keys`: replaces them all in one step, when every one of them is sound. Tokens of a key that is gone are no
+   * longer good, at once.
+   *
+   * @throws `FST_DUAL_TOKEN_OPTION_INVALID`, and the keys stay as they were
+   */
+  setKeys (keys: readonly DualTokenKey[]): void
   /**
    * With sessions: exchanges a refresh token, as `PUT` does.
    *

@@ -15,16 +15,21 @@ const NOT_UTF8 = refused('INVALID', 'payload is not UTF-8')
 /** Judges a token as of now. Never throws. A token is remembered as the string it comes in: see `copyOf`. */
 export type Verify = (token: string) => Verdict
 
+/** One that remembers good tokens, and can be told to forget them all. */
+export type Verifier = Verify & { forget (): void }
+
 /**
  * Makes the verifier of one plugin instance.
  *
  * Hashing the same token again for every request would be most of the plugin's cost, so good tokens are remembered by
  * their exact text, with the span in which they are good. Bad ones are not: nobody can fill the memory with forgeries.
  */
-export function createVerify (settings: Settings, ring: KeyRing, judgeClaims: JudgeClaims): Verify {
+export function createVerify (settings: Settings, ring: KeyRing, judgeClaims: JudgeClaims): Verifier {
   const remembered = settings.cache === 0 ? undefined : new LRUCache<string, Accepted>({ max: settings.cache })
 
-  return function verify (token) {
+  return Object.assign(verify, { forget: () => remembered?.clear() })
+
+  function verify (token: string): Verdict {
     if (typeof token !== 'string') return MALFORMED
     if (token.length > MAX_TOKEN_LENGTH) return TOO_LONG
     const now = settings.now() / 1000
@@ -46,6 +51,7 @@ export function createVerify (settings: Settings, ring: KeyRing, judgeClaims: Ju
 
     try {
       for (const key of ring.keysFor(segments.header)) {
+        if (segments.signature.length !== key.signatureLength) continue
         let payload: unknown
         try {
           payload = key.verify(token)

@@ -25,21 +25,24 @@ export interface App {
   readonly clock: Clock
 }
 
+/** Any options, be it a secret or keys, or neither. */
+export type AppOptions = { [Name in keyof DualTokenOptions]?: DualTokenOptions[Name] | undefined }
+
 /**
  * Open `GET /open`, `GET /me` for access tokens and `GET /renewal` for refresh tokens each answer `{ user: request.user }`;
  * `POST` and `PUT /authorizations` know the user 7 by the password `good`. Closed when the test ends.
  */
-export async function createApp (t: Test, options: Partial<DualTokenOptions> = {}): Promise<App> {
+export async function createApp (t: Test, options: AppOptions = {}): Promise<App> {
   const clock = createClock()
   const app = Fastify()
   t.teardown(() => app.close())
 
   await app.register(dualToken, {
-    secret: SECRET,
+    ...(options.keys === undefined && { secret: SECRET }),
     now: clock.now,
     routes: { login: ({ password }) => password === 'good' ? { user_id: 7, role: 'member' } : null },
     ...options
-  })
+  } as DualTokenOptions)
   app.get('/open', async request => ({ user: request.user }))
   app.get('/me', { preHandler: app.loginRequired }, async request => ({ user: request.user }))
   app.get('/renewal', { preHandler: app.refreshRequired }, async request => ({ user: request.user }))

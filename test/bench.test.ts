@@ -2,6 +2,7 @@ import { test } from 'tap'
 import { apps, SECRET, USER } from '../bench/apps.ts'
 import { benchGuardedRoute } from '../bench/guarded-route.ts'
 import { benchIssue } from '../bench/issue.ts'
+import { benchKeys } from '../bench/keys.ts'
 import { ratio, report } from '../bench/measure.ts'
 import { benchVerify } from '../bench/verify.ts'
 
@@ -11,10 +12,11 @@ const SMALL = { rounds: 1, count: 40, warmUp: 1 }
 for (const [name, bench, lines] of [
   ['guarded route', benchGuardedRoute, [
     'bare Fastify', 'ours, one token', 'ours, 5,000 tokens', 'ours, new tokens', 'ours, no cache', 'fast-jwt alone, new tokens',
-    '@fastify/jwt, one token', 'ours ÷ bare', '@fastify/jwt ÷ ours', 'ours ÷ fast-jwt alone, new tokens'
+    'ours, one EdDSA token', '@fastify/jwt, one token', 'ours ÷ bare', 'ours, EdDSA ÷ HS256', '@fastify/jwt ÷ ours', 'ours ÷ fast-jwt alone, new tokens'
   ]],
   ['verify', benchVerify, ['first seen', 'first seen, fast-jwt', 'hot', 'first seen: ours ÷ fast-jwt']],
-  ['issue', benchIssue, ['pair', 'pair, @fastify/jwt', 'access token', 'pair: @fastify/jwt ÷ ours']]
+  ['issue', benchIssue, ['pair', 'pair, @fastify/jwt', 'access token', 'pair: @fastify/jwt ÷ ours']],
+  ['keys', benchKeys, ['HS256, sign', 'EdDSA, first seen', 'PS256, hot', 'sign: RS256 ÷ HS256', 'hot: EdDSA ÷ HS256']]
 ] as const) {
   test(`the ${name} benchmark runs every case and names what it compares`, async t => {
     const text = await bench(SMALL)
@@ -25,9 +27,10 @@ for (const [name, bench, lines] of [
 
 test('the applications that are compared give one answer to one token', async t => {
   const issuer = await apps.guarded()
-  const { token } = await issuer.dualToken.issueTokens(USER)
+  const { token: shared } = await issuer.dualToken.issueTokens(USER)
   for (const [name, createApp] of Object.entries(apps)) {
     const app = await createApp()
+    const { token } = name === 'guarded, EdDSA' ? await app.dualToken.issueTokens(USER) : { token: shared }
     const answer = await app.inject({ url: '/', headers: { authorization: `Bearer ${token}` } })
     t.equal(answer.statusCode, 200, name)
     t.equal(answer.body, '{"user_id":42}', name)

@@ -4,15 +4,15 @@ import { test } from 'tap'
 
 /** Each file may import those of earlier ranks, and of its own rank those before it; a folder stands for all its files. */
 const RANKS: string[][] = [
-  ['errors', 'types', 'sessions/store', 'sessions/events', 'option-types'],
-  ['durations', 'secrets', 'user', 'route-options', 'session-options', 'options', 'define-routes'],
-  ['segments', 'verdict', 'jwt', 'keys'],
+  ['errors', 'key-types', 'types', 'sessions/store', 'sessions/events', 'option-types'],
+  ['durations', 'ed25519', 'roca', 'secrets', 'key-source', 'key-options', 'jwks-options', 'user', 'route-options', 'session-options', 'options', 'define-routes'],
+  ['segments', 'verdict', 'jwt', 'keys', 'jwks', 'set-keys'],
   ['sessions/'],
   ['extract', 'claims', 'verify', 'issue', 'sign-in', 'refresh'],
   ['authenticate', 'guards', 'ready-route', 'session-routes', 'routes'],
   ['dual-token', 'plugin'],
   ['contract/'],
-  ['index', 'testing']
+  ['index', 'testing', 'keygen', 'cli']
 ]
 
 /** The only files that may import Fastify's world at run time; every other one is a step, tested with plain values. */

@@ -2,6 +2,7 @@ import { inspect } from 'node:util'
 import { test } from 'tap'
 import { memoryStore } from '../lib/index.ts'
 import { resolveOptions } from '../lib/options.ts'
+import { publicRingKey, ringKey } from './key-pairs.ts'
 import { OTHER_SECRET, SECRET } from './tokens.ts'
 
 const login = () => null
@@ -18,6 +19,7 @@ function deepFreeze<T> (value: T): T {
 test('a secret is enough: everything else has a default', async t => {
   t.strictSame(resolveOptions({ secret: SECRET }), {
     secrets: [Buffer.from(SECRET)],
+    keys: null,
     accessLifetime: 7200,
     refreshLifetime: 1_209_600,
     userIdClaim: 'user_id',
@@ -28,6 +30,7 @@ test('a secret is enough: everything else has a default', async t => {
     realm: undefined,
     cache: 10_000,
     routes: null,
+    jwks: null,
     sessions: null,
     now: Date.now
   })
@@ -143,7 +146,12 @@ test('what is wrong with an option is said in one sentence', async t => {
     ['routes', [JSON.parse('{"__proto__":{"login":1}}')], 'Option routes.login must be a function.'],
 
     ['sessions', [null, false, true, 'memory', 7, [], [{}], memoryStore], 'Option sessions must be an object.'],
-    ['keys', [[], undefined], 'Option keys is not known.'],
+    ['keys', [[], {}, 'k1', null, 7], 'Option keys must be a list of at least one key.'],
+    ['keys', [[ringKey('EdDSA', 'k1')], [7]], 'Option secret must not be set beside keys.'],
+    ['jwks', ['/keys', 1, null], 'Option jwks must be true, false or an object.'],
+    ['jwks', [{ path: 7 }], 'Option jwks.path must be a string that begins with a slash.'],
+    ['jwks', [true, {}], 'Option jwks needs asymmetric keys: nothing of a secret is public.'],
+
     ['Secret', [SECRET], 'Option Secret is not known.'],
     ['constructor', [Object], 'Option constructor is not known.'],
     ['toString', [String], 'Option toString is not known.']
@@ -172,4 +180,26 @@ test('no sentence repeats a secret', async t => {
   for (const secret of [words, [words], [SECRET, words], { secret: words }, `-----BEGIN PRIVATE KEY-----${words}${words}`]) {
     t.throws(() => resolveOptions({ secret }), { code: 'FST_DUAL_TOKEN_OPTION_INVALID', message: /^(?!.*hunter2)/s, stack: /^(?!.*hunter2)/s })
   }
+})
+
+test('keys stand for the secret, and can be published', async t => {
+  const settings = resolveOptions({ keys: [ringKey('EdDSA', 'k1'), publicRingKey('ES256', 'k2')], jwks: true, routes: { login } })
+  t.strictSame(settings.secrets, [])
+  t.same(settings.keys!.map(({ kid, algorithm }) => [kid, algorithm]), [['k1', 'EdDSA'], ['k2', 'ES256']])
+  t.strictSame(settings.jwks, { path: '/.well-known/jwks.json', maxAge: 300 })
+  t.equal(resolveOptions({ secret: SECRET, jwks: false }).jwks, null)
+})
+
+test('keys that can only verify go without routes', async t => {
+  const keys = [publicRingKey('EdDSA', 'k1')]
+  for (const routes of [undefined, false]) t.equal(resolveOptions({ keys, routes }).routes, null)
+  t.throws(() => resolveOptions({ keys, routes: { login } }), {
+    code: 'FST_DUAL_TOKEN_OPTION_INVALID', message: 'Option routes needs keys that begin with a private one: these can only verify.'
+  })
+})
+
+test('one key that is wrong is enough for the whole ring to be refused', async t => {
+  t.throws(() => resolveOptions({ keys: [ringKey('EdDSA', 'k1'), { kid: 'k2', algorithm: 'EdDSA' }] }), {
+    code: 'FST_DUAL_TOKEN_OPTION_INVALID', message: 'Option keys[1] must have a privateKey or a publicKey.'
+  })
 })

@@ -1,8 +1,9 @@
-// RFC 7515, JSON Web Signature: its own example, and what its sections ask of a verifier.
+// RFC 7515, JSON Web Signature: its own examples, and what its sections ask of a verifier.
 import { createHmac } from 'node:crypto'
 import Fastify from 'fastify'
 import { test } from 'tap'
 import { createKeyFactory } from '../lib/jwt.ts'
+import { readKeys } from '../lib/key-options.ts'
 import { createKeyRing } from '../lib/keys.ts'
 import { split } from '../lib/segments.ts'
 import { createApp } from './app.ts'
@@ -31,6 +32,67 @@ test('appendix A.1: the example does not verify with another key, nor with anoth
   const [header, , signature] = A1_TOKEN.split('.')
   t.throws(() => own.keysFor(header!)[0]!.verify(`${header}.${encode('{"iss":"eve"}')}.${signature}`))
   t.end()
+})
+
+const JOE = { iss: 'joe', exp: 1_300_819_380, 'http://example.com/is_root': true }
+const JOE_PAYLOAD = 'eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ'
+
+/** Appendix A.2: the public key, and the token in its compact form. */
+const A2_KEY = {
+  kty: 'RSA',
+  n: 'ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32' +
+    '690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJ' +
+    'H7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ',
+  e: 'AQAB'
+}
+const A2_TOKEN = `eyJhbGciOiJSUzI1NiJ9.${JOE_PAYLOAD}` +
+  '.cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRF' +
+  'diuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeY' +
+  'I2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw'
+
+/** Appendix A.3: the private key, and the token in its compact form. */
+const A3_KEY = {
+  kty: 'EC',
+  crv: 'P-256',
+  x: 'f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU',
+  y: 'x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0',
+  d: 'jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI'
+}
+const A3_TOKEN = `eyJhbGciOiJFUzI1NiJ9.${JOE_PAYLOAD}.DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q`
+
+for (const [appendix, token, given] of [
+  ['A.1', A1_TOKEN, { algorithm: 'HS256', secret: { kty: 'oct', k: A1_KEY.toString('base64url') } }],
+  ['A.2', A2_TOKEN, { algorithm: 'RS256', publicKey: A2_KEY }],
+  ['A.3', A3_TOKEN, { algorithm: 'ES256', privateKey: A3_KEY }]
+] as const) {
+  test(`appendix ${appendix}: the example verifies with its key as a JWK, and with one bit changed it does not`, async t => {
+    const key = createKeyFactory(Fastify())(readKeys([{ kid: 'k', ...given }])[0])
+    t.same(key.verify(token), JOE)
+    const [header, payload, signature] = token.split('.') as [string, string, string]
+    t.equal(signature.length, key.signatureLength)
+    const bytes = Buffer.from(signature, 'base64url')
+    for (let bit = 0; bit < bytes.length * 8; bit += 5) {
+      const changed = Buffer.from(bytes)
+      changed[bit >> 3]! ^= 1 << (bit & 7)
+      t.throws(() => key.verify(`${header}.${payload}.${encode(changed)}`))
+    }
+    t.throws(() => key.verify(`${header}.${encode('{"iss":"eve"}')}.${signature}`))
+  })
+}
+
+test('appendix A.3: the key of the example signs what it verifies', async t => {
+  const key = createKeyFactory(Fastify())(readKeys([{ kid: 'k', algorithm: 'ES256', privateKey: A3_KEY }])[0])
+  t.same(key.verify(key.sign({ ...JOE, iat: 1_300_000_000 })), { ...JOE, iat: 1_300_000_000 })
+})
+
+test('appendix A.4: its curve, P-521, serves none of the algorithms here', async t => {
+  const publicKey = {
+    kty: 'EC',
+    crv: 'P-521',
+    x: 'AekpBQ8ST8a8VcfVOTNl353vSrDCLLJXmPk06wTjxrrjcBpXp5EOnYG_NjFZ6OvLFV1jSfS9tsz4qUxcWceqwQGk',
+    y: 'ADSmRA43Z1DSNx_RvcLI87cdL07l6jQyyBXMoxVg_l2Th-x3S1WDhjDly79ajL4Kkd0AZMaZmh9ubmf63e3kyMj2'
+  }
+  t.throws(() => readKeys([{ kid: 'k', algorithm: 'ES256', publicKey }]), { message: 'Option keys[0].publicKey must be an EC key on the curve P-256 for ES256.' })
 })
 
 test('appendix A.5: an unsecured JWS is refused', async t => {

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { test } from 'tap'
 import { readSecret, secretFlaw } from '../lib/secrets.ts'
 import { SECRET } from './tokens.ts'
@@ -41,4 +42,24 @@ test('a secret that protects nothing is refused with its reason', async t => {
   for (const [flaw, secrets] of cases) {
     for (const secret of secrets) t.equal(secretFlaw(secret), flaw, JSON.stringify(secret.toString().slice(0, 40)))
   }
+})
+
+test('a key without the lines of its PEM around it is no secret either, and no random bytes are taken for one', async t => {
+  const flaw = 'must be a secret, not a PEM or a JWK'
+  const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const ed = generateKeyPairSync('ed25519')
+  const cases = [
+    rsa.publicKey.export({ type: 'spki', format: 'der' }), rsa.publicKey.export({ type: 'pkcs1', format: 'der' }),
+    rsa.privateKey.export({ type: 'pkcs8', format: 'der' }), rsa.privateKey.export({ type: 'pkcs1', format: 'der' }),
+    ec.publicKey.export({ type: 'spki', format: 'der' }), ec.privateKey.export({ type: 'sec1', format: 'der' }),
+    ed.publicKey.export({ type: 'spki', format: 'der' }), ed.privateKey.export({ type: 'pkcs8', format: 'der' })
+  ]
+  for (const der of cases) {
+    for (const spelling of [der, der.toString('base64'), der.toString('base64url'), der.toString('base64').replaceAll(/.{64}/g, '$&\n')]) {
+      t.equal(secretFlaw(spelling), flaw)
+    }
+  }
+  t.equal(secretFlaw(Buffer.from(`\x30${SECRET}`)), null)
+  t.equal(secretFlaw(cases[0]!.subarray(0, 200)), null, 'a part of a key is only bytes')
 })

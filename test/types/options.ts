@@ -1,6 +1,7 @@
 // The options, as programs with exactOptionalPropertyTypes pass them.
+import { generateKeyPairSync } from 'node:crypto'
 import Fastify from 'fastify'
-import dualToken, { dualToken as named, type DualTokenError, type DualTokenErrorCode, type DualTokenOptions } from 'fastify-dual-token'
+import dualToken, { dualToken as named, type DualTokenError, type DualTokenErrorCode, type DualTokenKey, type DualTokenOptions } from 'fastify-dual-token'
 import { assert, type Equals } from './equals.ts'
 
 const secret = 'x'.repeat(32)
@@ -46,8 +47,23 @@ fastify.register(dualToken, {
 })
 export const options: DualTokenOptions = { secret, issuer: process.env.ISSUER }
 
-// @ts-expect-error the secret is required
+const { privateKey, publicKey } = generateKeyPairSync('ed25519')
+fastify.register(dualToken, { keys: [{ kid: 'k1', algorithm: 'EdDSA', privateKey }], jwks: true })
+fastify.register(dualToken, { keys: [{ algorithm: 'ES256', publicKey: publicKey.export({ format: 'jwk' }), privateKey: undefined }], secret: undefined })
+fastify.register(dualToken, { keys: [{ kid: process.env.JWT_KID, algorithm: 'HS256', secret }], jwks: { path: process.env.JWKS_PATH, maxAge: '5m' } })
+const keys: readonly DualTokenKey[] = [{ kid: 'k1', algorithm: 'RS256', publicKey: '-----BEGIN PUBLIC KEY-----' }]
+fastify.dualToken.setKeys(keys)
+
+// @ts-expect-error either a secret or keys are required
 fastify.register(dualToken, {})
+// @ts-expect-error not both
+fastify.register(dualToken, { secret, keys })
+// @ts-expect-error nothing of a secret is public
+fastify.register(dualToken, { secret, jwks: true })
+// @ts-expect-error no such algorithm
+fastify.register(dualToken, { keys: [{ kid: 'k1', algorithm: 'RS512', publicKey }] })
+// @ts-expect-error a secret is for HS256 alone
+fastify.register(dualToken, { keys: [{ kid: 'k1', algorithm: 'EdDSA', secret }] })
 // @ts-expect-error a secret may not be missing from the environment
 fastify.register(dualToken, { secret: process.env.JWT_SECRET })
 // @ts-expect-error no such option

@@ -1,0 +1,35 @@
+// The bytes of an Ed25519 public key → whether they are a point that protects anything (RFC 8032 section 5.1.3); OpenSSL does not ask.
+
+const P = 2n ** 255n - 19n
+const D = 37095705934669439343138083508754565189542113879843219016388785533085940283555n
+const SIGN_BIT = 2n ** 255n
+
+/**
+ * Whether it is a point on the curve, spelt canonically, and not one of the eight of small order: for those, some
+ * signatures are good for any message.
+ */
+export function isSoundPoint (bytes: Uint8Array): boolean {
+  const y = BigInt(`0x${Buffer.from(bytes).reverse().toString('hex')}`) % SIGN_BIT
+  if (y >= P) return false
+  const yy = y * y % P
+  // x² = u / v
+  const u = modulo(yy - 1n)
+  const v = modulo(D * yy + 1n)
+  // Orders 1 and 2 are y = ±1, order 4 is y = 0, order 8 is what doubles to that: x² = -y².
+  if (u === 0n || y === 0n || modulo(u + v * yy) === 0n) return false
+  return isSquare(modulo(u * v))
+}
+
+function modulo (value: bigint): bigint {
+  return (value % P + P) % P
+}
+
+/** Euler's criterion. */
+function isSquare (base: bigint): boolean {
+  let result = 1n
+  for (let exponent = (P - 1n) / 2n; exponent > 0n; exponent >>= 1n) {
+    if (exponent & 1n) result = result * base % P
+    base = base * base % P
+  }
+  return result === 1n
+}

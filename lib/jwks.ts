@@ -1,0 +1,40 @@
+// The key ring → the JWK Set that other services verify with (RFC 7517 section 5), and the route that serves it.
+import { createHash } from 'node:crypto'
+import type { FastifyPluginCallback } from 'fastify'
+import type { JwksSettings } from './jwks-options.ts'
+import { isSymmetric, type RingKeys } from './key-options.ts'
+
+interface KeySet {
+  readonly keys: RingKeys
+  readonly body: string
+  readonly etag: string
+}
+
+/** Public members only, however the key was given. */
+export function keySetOf (keys: RingKeys): KeySet {
+  const jwks = keys.filter(key => !isSymmetric(key)).map(({ kid, algorithm, publicKey }) =>
+    ({ ...publicKey.export({ format: 'jwk' }), kid, alg: algorithm, use: 'sig' }))
+  const body = JSON.stringify({ keys: jwks })
+  return { keys, body, etag: `"${createHash('sha256').update(body).digest('base64url')}"` }
+}
+
+/** The route: open, cacheable, and always of the ring as it is now. */
+export function createJwksRoute ({ path, maxAge }: JwksSettings, ring: { readonly keys: RingKeys }): FastifyPluginCallback {
+  let keySet = keySetOf(ring.keys)
+
+  return function registerJwksRoute (fastify, _options, done) {
+    fastify.get(path, { exposeHeadRoute: true }, (request, reply) => {
+      if (keySet.keys !== ring.keys) keySet = keySetOf(ring.keys)
+      const { body, etag } = keySet
+      reply.header('cache-control', `public, max-age=${maxAge}`).header('etag', etag)
+      if (isKnown(request.headers['if-none-match'], etag)) return reply.code(304).send()
+      return reply.type('application/jwk-set+json').send(body)
+    })
+    done()
+  }
+}
+
+/** RFC 9110 section 13.1.2: any of a list, weak or not, or whatever there is. */
+function isKnown (ifNoneMatch: string | undefined, etag: string): boolean {
+  return ifNoneMatch !== undefined && ifNoneMatch.split(',').some(one => [etag, `W/${etag}`, '*'].includes(one.trim()))
+}

@@ -1,0 +1,33 @@
+// The public types of keys.
+import type { JsonWebKey, KeyObject } from 'node:crypto'
+
+export type AsymmetricAlgorithm = 'RS256' | 'PS256' | 'ES256' | 'EdDSA'
+
+export type KeyAlgorithm = 'HS256' | AsymmetricAlgorithm
+
+/** A key's text: an unencrypted PEM (PKCS#8, SPKI), a JWK (RFC 7517) or what node:crypto has made of either. */
+export type KeySource = string | Uint8Array | JsonWebKey | KeyObject
+
+interface Named {
+  /** Names the key in the header of a token; may come from a JWK instead. At most 256 characters. */
+  kid?: string | undefined
+}
+
+/** A key that whoever can verify can also sign with. */
+export interface SymmetricKey extends Named {
+  algorithm: 'HS256'
+  /** At least 32 bytes; a string is its UTF-8 bytes, not a PEM. */
+  secret: KeySource
+}
+
+/** A key pair, or its public half: that verifies, and cannot sign. */
+export interface AsymmetricKey extends Named {
+  /** `EdDSA` is Ed25519, `ES256` is P-256, `RS256` and `PS256` are RSA of at least 2048 bits. */
+  algorithm: AsymmetricAlgorithm
+  privateKey?: KeySource | undefined
+  /** Of a private key it is known without. */
+  publicKey?: KeySource | undefined
+}
+
+/** One key of the ring. */
+export type DualTokenKey = SymmetricKey | AsymmetricKey
