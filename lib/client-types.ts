@@ -1,5 +1,4 @@
 // The public types of the client kit. They name nothing of the server, nor of Node.js or a browser but what fetch is made of.
-import type { AuthorizationError } from './client.ts'
 
 /** What is kept of a sign-in. */
 export interface Tokens {
@@ -11,13 +10,22 @@ export interface Tokens {
 
 /** Where the tokens are kept, one place for all tabs; `null` is nobody. It may answer at once or later. */
 export interface TokenStorage {
-  get (): Tokens | null | Promise<Tokens | null>
+  get (): Tokens | null | undefined | Promise<Tokens | null | undefined>
   set (tokens: Tokens | null): unknown
 }
 
 /** As much as is needed of `navigator.locks`. */
 export interface TokenLocks {
-  request (name: string, callback: () => Promise<Tokens | null>): Promise<Tokens | null>
+  request (name: string, callback: () => Promise<Tokens | undefined>): Promise<Tokens | undefined>
+}
+
+/** What an `AuthorizationError` says. */
+export interface AuthorizationFailure extends Error {
+  readonly status: number
+  /** That of the server, such as `FST_DUAL_TOKEN_LOGIN_REFUSED`; empty when it gave none. */
+  readonly code: string
+  /** Whether the tokens are good for nothing any more: the user has to sign in again. */
+  readonly signInRequired: boolean
 }
 
 export interface TokenClientOptions {
@@ -26,8 +34,8 @@ export interface TokenClientOptions {
   /** Of the ready routes; default `/authorizations`. */
   path?: string | undefined
   storage: TokenStorage
-  /** Told once, when the tokens were given up: the refresh token was refused, or the session has ended. */
-  onSignInRequired?: ((error: AuthorizationError) => void) | undefined
+  /** Told when the tokens were given up: the refresh token was refused, or the session has ended. */
+  onSignInRequired?: ((error: AuthorizationFailure) => void) | undefined
   /** Default `globalThis.fetch`. */
   fetch?: typeof globalThis.fetch | undefined
   /** One refresh at a time among all that share them; default `navigator.locks`, where there is one; `null` for none. */
@@ -43,20 +51,20 @@ export interface TokenClient {
    * As the global one, with the access token, which is refreshed when it has expired. A request that brings its own
    * `Authorization`, or goes to another origin, is passed on as it is.
    *
-   * @throws an {@link AuthorizationError} when the user has to sign in again, or the server would not refresh; what `fetch` rejects
+   * @throws an AuthorizationError when the user has to sign in again, or the server would not refresh; what `fetch` rejects
    * with, when the reply to a refresh was lost: the tokens are kept, and the next request tries again
    */
   fetch: typeof globalThis.fetch
   /**
    * Sends the credentials, as JSON, and keeps the tokens.
    *
-   * @throws an {@link AuthorizationError}, of status 401 when they are refused; what `fetch` rejects with
+   * @throws an AuthorizationError, of status 401 when they are refused; what `fetch` rejects with
    */
   signIn (credentials: object): Promise<void>
   /**
    * Forgets the tokens, then has the server end the session, if it has sessions.
    *
-   * @throws an {@link AuthorizationError} or what `fetch` rejects with, when the session may live on; the tokens are forgotten all the same
+   * @throws an AuthorizationError or what `fetch` rejects with, when the session may live on; the tokens are forgotten all the same
    */
   signOut (): Promise<void>
 }

@@ -1,11 +1,11 @@
 // A fetch → one that carries the access token of a sign-in and refreshes it: `fastify-dual-token/client`, for browsers and Node.js.
-import type { TokenClient, TokenClientOptions, TokenLocks, Tokens } from './client-types.ts'
-export type { TokenClient, TokenClientOptions, TokenLocks, Tokens, TokenStorage } from './client-types.ts'
+import type { AuthorizationFailure, TokenClient, TokenClientOptions, TokenLocks, Tokens } from './client-types.ts'
+export type * from './client-types.ts'
 
 const [TRIES, PATIENCE] = [3, 30] // how often a server is asked that answers 503, and for how many seconds it is waited
 
-/** The server would not sign in, refresh or sign out, and why: its `code`. With `signInRequired`, the tokens were given up. */
-export class AuthorizationError extends Error {
+/** The server would not sign in, refresh or sign out, or has ended the session. */
+export class AuthorizationError extends Error implements AuthorizationFailure {
   override readonly name = 'AuthorizationError'
   readonly status: number
   readonly code: string
@@ -26,7 +26,7 @@ export function createTokenClient ({
 }: TokenClientOptions): TokenClient {
   const base = new URL(baseUrl)
   const authorizations = new URL(path, base)
-  let refreshing: Promise<Tokens | null> | undefined
+  let refreshing: Promise<Tokens | undefined> | undefined
 
   async function send (ask: () => Promise<Response>, mayRepeat: (code?: string) => boolean) {
     for (let tries = 1; ; tries++) {
@@ -49,14 +49,14 @@ export function createTokenClient ({
     throw error
   }
 
-  /** One at a time. Resolves to the tokens that are there in place of these, be they of another tab or sign-in; null after a sign-out. */
-  async function renew ({ token }: Tokens): Promise<Tokens | null> {
+  /** One at a time. Resolves to the tokens that are there in place of these, be they of another tab or sign-in. */
+  async function renew ({ token }: Tokens): Promise<Tokens | undefined> {
     const before = await storage.get()
-    if (before?.token !== token) return before
+    if (before?.token !== token) return before ?? undefined
     const { reply, code } = await authorize('PUT', { authorization: `Bearer ${before.refresh_token}` })
     const fresh = reply.status === 201 ? await reply.json() as Partial<Tokens> : null
     const after = await storage.get()
-    if (after?.token !== token) return after
+    if (after?.token !== token) return after ?? undefined
     if (fresh === null) return await giveUp(new AuthorizationError(reply.status, code), after)
     await storage.set({ ...after, ...fresh })
     return { ...after, ...fresh }
@@ -68,7 +68,7 @@ export function createTokenClient ({
       const url = new URL(request?.url ?? String(input), base)
       const headers = new Headers(init?.headers ?? request?.headers)
       const used = url.protocol === base.protocol && url.host === base.host ? await storage.get() : null
-      if (used === null || headers.has('authorization')) return await fetch(request ?? url, init)
+      if (!used || headers.has('authorization')) return await fetch(request ?? url, init)
 
       const isStream = ['getReader', Symbol.asyncIterator].some(key => key in Object(init?.body))
       const sendWith = ({ token }: Tokens) => {
@@ -80,7 +80,7 @@ export function createTokenClient ({
       if (code !== 'FST_DUAL_TOKEN_ACCESS_EXPIRED') return reply
       refreshing ??= (locks?.request(`fastify-dual-token ${authorizations.href}`, () => renew(used)) ?? renew(used)).finally(() => { refreshing = undefined })
       const renewed = await refreshing
-      return isStream || renewed === null || renewed.sign_in !== used.sign_in ? reply : (await sendWith(renewed)).reply
+      return isStream || !renewed || renewed.sign_in !== used.sign_in ? reply : (await sendWith(renewed)).reply
     },
 
     async signIn (credentials) {
@@ -92,7 +92,7 @@ export function createTokenClient ({
     async signOut () {
       const tokens = await storage.get()
       await storage.set(null)
-      if (tokens === null) return
+      if (!tokens) return
       const { reply, code } = await authorize('DELETE', { authorization: `Bearer ${tokens.token}` })
       if (![204, 401, 404].includes(reply.status)) throw new AuthorizationError(reply.status, code)
     }
