@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { test, type Test } from 'tap'
 import { AuthorizationError, createTokenClient, type TokenClient, type TokenClientOptions, type TokenLocks } from '../lib/client.ts'
 import { createGate, createStorage, KINDS, startClientApp, type ClientApp, type ClientAppOptions, type MemoryStorage } from './client-app.ts'
+import { readPage } from './markdown.ts'
 import { FAILURES } from './session-app.ts'
 import { ACCESS_LIFETIME, REFRESH_LIFETIME } from './tokens.ts'
 
@@ -533,4 +534,11 @@ test('the ready routes may stand at another path', async t => {
   clock.advance(ACCESS_LIFETIME)
   t.equal(await statusOf(client.fetch('/me')), 200)
   t.strictSame(requests, ['POST /v1/tokens', 'GET /me', 'PUT /v1/tokens', 'GET /me'])
+})
+
+test('the table of the options names every one', async t => {
+  const names: Record<keyof TokenClientOptions, true> = {
+    baseUrl: true, path: true, storage: true, onSignInRequired: true, fetch: true, locks: true, timeout: true, wait: true
+  }
+  t.strictSame(readPage('docs/clients.md').rows('In a browser', 'option').map(([name]) => name), Object.keys(names))
 })
