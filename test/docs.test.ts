@@ -19,6 +19,9 @@ const PRELUDE = `
   declare const secret: string, token: string, routes: DualTokenRoutes, request: FastifyRequest
   declare function login (): null
   declare function createMyStore (): SessionStore
+  declare const storage: import('fastify-dual-token/client').TokenStorage
+  declare const location: { origin: string, assign (url: string): void }
+  declare const localStorage: { getItem (key: string): string | null, setItem (key: string, value: string): void }
   export {}
 `
 const OWN_IMPORT = "import dualToken, { defineRoutes } from 'fastify-dual-token'\n"

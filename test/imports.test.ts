@@ -12,7 +12,8 @@ const RANKS: string[][] = [
   ['authenticate', 'guards', 'ready-route', 'session-routes', 'routes'],
   ['dual-token', 'plugin'],
   ['contract/'],
-  ['index', 'testing', 'keygen', 'cli']
+  ['index', 'testing', 'keygen', 'cli'],
+  ['client-types', 'client']
 ]
 
 /** The only files that may import Fastify's world at run time; every other one is a step, tested with plain values. */
@@ -50,6 +51,12 @@ test('every import line is understood', async t => {
     const source = readFileSync(new URL(`${file}.ts`, FOLDER), 'utf8')
     t.equal(importsOf(file).length, source.match(/\bfrom '|^import '/gm)?.length ?? 0, file)
     t.notMatch(source, /\bimport\(|\brequire\(/, `${file} imports nothing in passing`)
+  }
+})
+
+test('the client, which runs in browsers, imports nothing but its own types', async t => {
+  for (const file of ['client', 'client-types']) {
+    for (const { typeOnly, from } of importsOf(file)) t.ok(typeOnly && from === './client-types.ts', `${file} imports ${from}`)
   }
 })
 

@@ -1,0 +1,70 @@
+// The public types of the client kit. They name nothing of the server, nor of Node.js or a browser but what fetch is made of.
+
+/** What is kept of a sign-in. */
+export interface Tokens {
+  token: string
+  refresh_token: string
+  /** Marks the sign-in, so that no request is tried again as somebody else. */
+  sign_in?: number
+}
+
+/** Where the tokens are kept, one place for all tabs; `null` is nobody. It may answer at once or later. */
+export interface TokenStorage {
+  get (): Tokens | null | undefined | Promise<Tokens | null | undefined>
+  set (tokens: Tokens | null): unknown
+}
+
+/** As much as is needed of `navigator.locks`. */
+export interface TokenLocks {
+  request (name: string, callback: () => Promise<Tokens | undefined>): Promise<Tokens | undefined>
+}
+
+/** What an `AuthorizationError` says. */
+export interface AuthorizationFailure extends Error {
+  readonly status: number
+  /** That of the server, such as `FST_DUAL_TOKEN_LOGIN_REFUSED`; empty when it gave none. */
+  readonly code: string
+  /** Whether the tokens are good for nothing any more: the user has to sign in again. */
+  readonly signInRequired: boolean
+}
+
+export interface TokenClientOptions {
+  /** Where the API is. Relative URLs are resolved against it, and no other origin is ever sent a token. */
+  baseUrl: string | URL
+  /** Of the ready routes; default `/authorizations`. */
+  path?: string | undefined
+  storage: TokenStorage
+  /** Told when the tokens were given up: the refresh token was refused, or the session has ended. */
+  onSignInRequired?: ((error: AuthorizationFailure) => void) | undefined
+  /** Default `globalThis.fetch`. */
+  fetch?: typeof globalThis.fetch | undefined
+  /** One refresh at a time among all that share them; default `navigator.locks`, where there is one; `null` for none. */
+  locks?: TokenLocks | null | undefined
+  /** Milliseconds that a sign-in, a refresh or a sign-out waits for a reply; default 10,000. */
+  timeout?: number | undefined
+  /** Waits before a busy server is asked again; default by `setTimeout`. */
+  wait?: ((milliseconds: number) => Promise<unknown>) | undefined
+}
+
+export interface TokenClient {
+  /**
+   * As the global one, with the access token, which is refreshed when it has expired. A request that brings its own
+   * `Authorization`, or goes to another origin, is passed on as it is.
+   *
+   * @throws an AuthorizationError when the user has to sign in again, or the server would not refresh; what `fetch` rejects
+   * with, when the reply to a refresh was lost: the tokens are kept, and the next request tries again
+   */
+  fetch: typeof globalThis.fetch
+  /**
+   * Sends the credentials, as JSON, and keeps the tokens.
+   *
+   * @throws an AuthorizationError, of status 401 when they are refused; what `fetch` rejects with
+   */
+  signIn (credentials: object): Promise<void>
+  /**
+   * Forgets the tokens, then has the server end the session, if it has sessions.
+   *
+   * @throws an AuthorizationError or what `fetch` rejects with, when the session may live on; the tokens are forgotten all the same
+   */
+  signOut (): Promise<void>
+}
