@@ -1,9 +1,10 @@
 // A small but whole application: users in memory, sign-in and renewal at /authorizations, one guarded and one open route,
-// and sessions when REDIS_URL or SESSIONS=memory asks for them.
+// sessions when REDIS_URL or SESSIONS=memory asks for them, and pages to try it on at / and /docs.
 import { randomBytes, scrypt, scryptSync, timingSafeEqual } from 'node:crypto'
 import { Type } from '@sinclair/typebox'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { Redis } from 'ioredis'
+import { pages } from './example/pages.ts'
 import dualToken, { defineRoutes, memoryStore, redisStore, type SessionStore } from './lib/index.ts'
 
 const maxSignIns = 32
@@ -22,9 +23,10 @@ async function createServer (): Promise<FastifyInstance> {
   if (process.env.JWT_SECRET === undefined) {
     fastify.log.warn('JWT_SECRET is not set: a random secret is used, and every token ends with this process')
   }
+  await fastify.register(pages)
   const store = createStore(fastify)
   await fastify.register(dualToken, {
-    ...(store && { sessions: { store } }),
+    ...(store && { sessions: { store, grace: process.env.GRACE ?? '10s' } }),
     secret: process.env.JWT_SECRET ?? randomBytes(32),
     accessExpiresIn: process.env.ACCESS_EXPIRES_IN ?? '2h',
     routes: defineRoutes({
@@ -85,7 +87,7 @@ try {
   await fastify.listen({ port, host: process.env.HOST ?? '127.0.0.1' })
 } catch (error) {
   const sentence = (error as Error).message.replace('Option secret', 'JWT_SECRET').replace('Option accessExpiresIn', 'ACCESS_EXPIRES_IN')
-    .replace('Option sessions.store must be a store', 'REDIS_URL must be a Redis')
+    .replace('Option sessions.grace', 'GRACE').replace('Option sessions.store must be a store', 'REDIS_URL must be a Redis')
   console.error(`Cannot start: ${sentence}`)
   process.exit(1) // A client of Redis would go on trying to connect.
 }

@@ -140,7 +140,8 @@ test('what keeps it from starting is said in one line', async t => {
     ['an empty port', { PORT: '' }, /PORT must be/],
     ['a short secret', { JWT_SECRET: 'secret' }, /JWT_SECRET must be at least 32 bytes/],
     ['an empty secret', { JWT_SECRET: '' }, /JWT_SECRET must not be blank/],
-    ['a lifetime that is none', { ACCESS_EXPIRES_IN: 'soon' }, /ACCESS_EXPIRES_IN must be/]
+    ['a lifetime that is none', { ACCESS_EXPIRES_IN: 'soon' }, /ACCESS_EXPIRES_IN must be/],
+    ['a grace that is none', { SESSIONS: 'memory', GRACE: 'soon' }, /GRACE must be/]
   ]
   const attempts = cases.map(([name, env, pattern]) => ({ name, pattern, ...start(t, COMMAND, env) }))
   for (const { name, pattern, ended, log } of attempts) {

@@ -1,0 +1,273 @@
+// The page at `/`: what the user presses → one request to this server, its reply in words, and the tokens as they now are.
+const element = id => document.getElementById(id)
+
+/** The pair, in this variable and nowhere else; `usedUp` is the refresh token before it. */
+const signedOut = { access: null, refresh: null, usedUp: null, usedUpAt: 0, ended: false }
+let held = signedOut
+let hasSessions = false
+/** How far the server's clock is ahead of ours, in milliseconds. */
+let skew = 0
+let busy = false
+
+const EXPLANATIONS = {
+  ACCESS_EXPIRED: 'The access token has run out, which is what the refresh token is for: refresh.',
+  ACCESS_REVOKED: 'Its session was ended. Sign in again.',
+  ACCESS_IS_REFRESH: 'A refresh token opens no guarded route: it goes over the wire rarely, so it is seldom stolen.',
+  REFRESH_EXPIRED: 'The refresh token has run out as well. Sign in again.',
+  REFRESH_REUSED: 'Theft: a used-up refresh token was presented, and nobody can tell owner from thief. The session is over for both. Sign in again.',
+  REFRESH_REVOKED: 'Its session was ended. Sign in again.'
+}
+
+/** Sends one request; resolves to its status and body, also when there is no reply. */
+async function send (method, path, { token, body } = {}) {
+  const headers = {}
+  if (token) headers.authorization = `Bearer ${token}`
+  if (body) headers['content-type'] = 'application/json'
+  try {
+    const response = await fetch(path, { method, headers, body: body && JSON.stringify(body), signal: AbortSignal.timeout(10_000) })
+    skew = Date.parse(response.headers.get('date')) - Date.now() || 0
+    const text = await response.text()
+    return { name: `${method} ${path}`, status: response.status, ok: response.ok, body: text === '' ? {} : JSON.parse(text) }
+  } catch (error) {
+    return { name: `${method} ${path}`, status: 0, ok: false, body: { code: error.name, message: 'No reply: the server is out of reach.' } }
+  }
+}
+
+/** The code of a refusal without its prefix. */
+const codeOf = reply => String(reply.body.code ?? '').replace('FST_DUAL_TOKEN_', '')
+
+function claimsOf (token) {
+  const base64 = token.split('.')[1].replaceAll('-', '+').replaceAll('_', '/')
+  return JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(base64), character => character.codePointAt(0))))
+}
+
+// What is shown. Texts alone are written into the page, never markup.
+
+function create (name, ...children) {
+  const node = document.createElement(name)
+  node.append(...children)
+  return node
+}
+
+/** Shows a reply where it was asked for: the status, code and message of an error, or the body. */
+function show (place, reply, explanation = EXPLANATIONS[codeOf(reply)]) {
+  const area = element(place)
+  const { code, message } = reply.body
+  const lines = [create('p', create('time', clockTime(Date.now())), create('code', reply.name), ' → ', create('strong', reply.status || 'no reply'))]
+  if (!reply.ok) lines.push(create('p', create('code', code ?? reply.body.error ?? 'error')), create('p', message ?? ''))
+  if (explanation) lines.push(create('p', explanation))
+  if (reply.ok && Object.keys(reply.body).length > 0) lines.push(create('pre', JSON.stringify(reply.body, shorten, 2)))
+  area.className = `reply ${reply.ok ? 'accepted' : 'refused'}`
+  area.replaceChildren(...lines)
+}
+
+function clear (...places) {
+  for (const place of places) {
+    element(place).className = 'reply'
+    element(place).replaceChildren()
+  }
+}
+
+/** Tokens stand in full in their cards; in a reply their ends are enough to tell them apart. */
+function shorten (name, value) {
+  return name === 'token' || name === 'refresh_token' ? `${value.slice(0, 8)} … ${value.slice(-8)}` : value
+}
+
+function hold (changes) {
+  held = { ...held, ...changes }
+  const isHeld = held.access !== null
+  element('no-tokens').hidden = isHeld
+  for (const id of ['both', 'use']) element(id).hidden = !isHeld
+  for (const id of ['sessions', 'theft']) element(id).hidden = !isHeld || !hasSessions
+  element('replay').disabled = held.usedUp === null
+  if (isHeld) {
+    showToken('access', held.access)
+    showToken('refresh', held.refresh)
+    const { iat, exp } = claimsOf(held.access)
+    element('long-lived').hidden = exp - iat <= 60
+  }
+  element('news').textContent = ''
+  tick()
+}
+
+function showToken (id, token) {
+  const card = element(id)
+  const { exp, ...others } = claimsOf(token)
+  const rows = Object.entries({ ...others, exp }).flatMap(([name, value]) => {
+    const isInstant = name === 'iat' || name === 'exp'
+    const note = isInstant ? [' ', create('small', new Date(value * 1000).toLocaleString())] : []
+    return [create('dt', name), create('dd', JSON.stringify(value), ...note)]
+  })
+  card.querySelector('dl').replaceChildren(...rows)
+  card.querySelector('code').textContent = token
+}
+
+/** Shows the time that is left, and says once when the access token has run out. */
+function tick () {
+  if (held.access === null) return
+  for (const [id, token] of [['access', held.access], ['refresh', held.refresh]]) {
+    const { iat, exp } = claimsOf(token)
+    const left = Math.max(0, exp - (Date.now() + skew) / 1000)
+    const text = element(id).querySelector('.left')
+    text.classList.toggle('over', held.ended || left === 0)
+    text.textContent = held.ended ? 'Refused: its session was ended' : left === 0 ? 'Expired' : `${duration(left)} left`
+    const bar = element(id).querySelector('progress')
+    bar.max = exp - iat
+    bar.value = held.ended ? 0 : left
+    if (id === 'access' && left === 0 && !held.ended) announce('The access token has expired.')
+  }
+  if (held.usedUp === null) element('used-up').textContent = 'None is used up yet: refresh first.'
+  else element('used-up').textContent = `Generation ${claimsOf(held.usedUp).gen} was used up ${duration((Date.now() - held.usedUpAt) / 1000)} ago.`
+}
+
+function announce (sentence) {
+  if (element('news').textContent !== sentence) element('news').textContent = sentence
+}
+
+/** Whole seconds begun: `13 d 23:59:59`, `1:59:59`, `0:09`. */
+function duration (seconds) {
+  const whole = Math.ceil(seconds)
+  const two = number => String(number).padStart(2, '0')
+  const [d, h, min, s] = [Math.floor(whole / 86_400), Math.floor(whole / 3600) % 24, Math.floor(whole / 60) % 60, whole % 60]
+  if (d > 0) return `${d} d ${two(h)}:${two(min)}:${two(s)}`
+  return h > 0 ? `${h}:${two(min)}:${two(s)}` : `${min}:${two(s)}`
+}
+
+function clockTime (instant) {
+  return new Date(instant).toLocaleTimeString()
+}
+
+function showSessions (sessions) {
+  element('session-list').replaceChildren(...sessions.map(session => {
+    const title = create('p', create('strong', session.current ? 'This one' : 'Another one'), `, since ${clockTime(session.created_at)}`)
+    const details = create('p', `${session.ip}, ${session.user_agent}. Last used ${clockTime(session.last_used_at)}, ` +
+      `ends ${new Date(session.expires_at).toLocaleString()}.`)
+    details.className = 'note'
+    const button = create('button', session.current ? 'End this session' : 'End that session')
+    button.type = 'button'
+    button.setAttribute('aria-label', `${button.textContent}, since ${clockTime(session.created_at)}`)
+    onPress(button, () => endSession(session))
+    return create('li', title, details, button)
+  }))
+}
+
+// What can be pressed. One request at a time, so that replies cannot overtake each other.
+
+function onPress (target, act) {
+  target.addEventListener(target.id === 'sign-in' ? 'submit' : 'click', async event => {
+    event.preventDefault()
+    if (busy) return
+    busy = true
+    document.body.setAttribute('aria-busy', 'true')
+    try {
+      await act()
+    } finally {
+      busy = false
+      document.body.removeAttribute('aria-busy')
+    }
+  })
+}
+
+/** Whether a reply says that the session of the tokens is over. */
+const saysEnded = reply => ['ACCESS_REVOKED', 'REFRESH_REVOKED', 'REFRESH_REUSED'].includes(codeOf(reply))
+
+/** The routes of sessions exist only where there are sessions. */
+async function showProfile () {
+  const { status, body } = await send('GET', '/authorizations/sessions')
+  hasSessions = status === 401
+  element('profile').textContent = hasSessions
+    ? 'This server keeps sessions: the refresh token is renewed with each refresh, a stolen one betrays itself, and signing out is final.'
+    : status === 404
+      ? 'This server is stateless, which is the default: it stores nothing, and the refresh token serves until it expires. ' +
+        'Start it with SESSIONS=memory to see sessions.'
+      : `How this server runs is not known. ${body.message}`
+}
+
+async function signIn () {
+  await profileKnown
+  const body = Object.fromEntries(new FormData(element('sign-in')))
+  const reply = await send('POST', '/authorizations', { body })
+  show('entrance-reply', reply)
+  if (!reply.ok) return
+  clear('use-reply', 'sessions-reply', 'theft-reply')
+  hold({ ...signedOut, access: reply.body.token, refresh: reply.body.refresh_token })
+  if (hasSessions) await listSessions()
+}
+
+async function callMe (token) {
+  const reply = await send('GET', '/me', { token })
+  show('use-reply', reply)
+  if (saysEnded(reply)) hold({ ended: true })
+}
+
+async function refresh () {
+  const presented = held.refresh
+  const reply = await send('PUT', '/authorizations', { token: presented })
+  const { token, refresh_token: successor = presented } = reply.body
+  const rotated = successor !== presented
+  if (!reply.ok) show('use-reply', reply)
+  else if (rotated) show('use-reply', reply, 'Both tokens are new, and the refresh token before them is used up.')
+  else if (hasSessions) show('use-reply', reply, 'The access token is new. The refresh token is the same: it rotates at most once within grace.')
+  else show('use-reply', reply, 'The access token is new. The refresh token stays the same until it expires.')
+  if (saysEnded(reply)) hold({ ended: true })
+  if (reply.ok) hold({ access: token, refresh: successor, ...(rotated && { usedUp: presented, usedUpAt: Date.now() }) })
+}
+
+async function signOut () {
+  if (hasSessions) {
+    const reply = await send('DELETE', '/authorizations', { token: held.refresh })
+    if (!reply.ok) return show('use-reply', reply, 'You are still signed in.')
+    show('entrance-reply', reply, 'Signed out: the session is ended, and whoever has a copy of its tokens is refused.')
+  } else {
+    clear('entrance-reply')
+    element('entrance-reply').append('Signed out: this page has forgotten its tokens. Without sessions, copies of them serve until they expire.')
+  }
+  hold(signedOut)
+  element('username').focus()
+}
+
+async function listSessions () {
+  const reply = await send('GET', '/authorizations/sessions', { token: held.access })
+  if (saysEnded(reply)) hold({ ended: true })
+  if (!reply.ok) return show('sessions-reply', reply)
+  clear('sessions-reply')
+  showSessions(reply.body.sessions)
+}
+
+async function endSession ({ id, current }) {
+  const reply = await send('DELETE', `/authorizations/sessions/${id}`, { token: held.access })
+  if (saysEnded(reply)) hold({ ended: true })
+  if (!reply.ok) return show('sessions-reply', reply)
+  if (current) {
+    showSessions([])
+    hold({ ended: true })
+  } else {
+    await listSessions()
+  }
+  show('sessions-reply', reply, current ? 'Ended: your tokens are refused from now on. Call GET /me to see it.' : 'Ended: its tokens are refused from now on.')
+  element('sessions-heading').focus() // The button that was pressed is gone.
+}
+
+async function replay () {
+  const reply = await send('PUT', '/authorizations', { token: held.usedUp })
+  if (!reply.ok) show('theft-reply', reply)
+  else if (reply.body.refresh_token === held.refresh) {
+    show('theft-reply', reply, 'Within grace: the very refresh token that you hold already, as a retry needs it. A thief has a copy of it now, ' +
+      'which betrays itself as soon as one of you uses it up.')
+  } else {
+    show('theft-reply', reply, 'A third refresh token: the server has never seen the one you hold in use, so it takes that reply for lost. ' +
+      'Only one of the two can go on: refresh, and the theft is found.')
+  }
+  if (saysEnded(reply)) hold({ ended: true })
+}
+
+onPress(element('sign-in'), signIn)
+onPress(element('call'), () => callMe(held.access))
+onPress(element('call-wrong'), () => callMe(held.refresh))
+onPress(element('renew'), refresh)
+onPress(element('sign-out'), signOut)
+onPress(element('list'), listSessions)
+onPress(element('replay'), replay)
+setInterval(tick, 250)
+
+const profileKnown = showProfile()
