@@ -18,6 +18,7 @@ const PRELUDE = `
   const fastify = Fastify()
   declare const secret: string, token: string, routes: DualTokenRoutes, request: FastifyRequest
   declare function login (credentials?: Record<string, unknown>): Promise<{ user_id: string } | null>
+  declare const now: () => number
   declare function createMyStore (): SessionStore
   export {}
 `

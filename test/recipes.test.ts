@@ -7,50 +7,17 @@ import Fastify, { type FastifyInstance, type LightMyRequestResponse } from 'fast
 import { test, type Test } from 'tap'
 import { WebSocket } from 'ws'
 import { bearer } from './app.ts'
-import { readPage } from './markdown.ts'
-import { accessToken, mint, NOW, refreshClaims, SECRET } from './tokens.ts'
+import { blocksOf, follow, given } from './recipe.ts'
+import { accessToken, mint, NOW, refreshClaims } from './tokens.ts'
 
-const page = readPage('docs/recipes.md')
-
-/** What the recipes take as given. */
-const login = async ({ username, password }: Record<string, unknown>) => password === 'good' ? { user_id: String(username) } : null
-const given = { secret: SECRET, login, routes: { login } }
-
-/** The fenced blocks of a section. */
-function blocksOf (heading: string, language: string): string[] {
-  const section = page.text.split(/^## /m).find(section => section.startsWith(`${heading}\n`)) ?? ''
-  return [...section.matchAll(new RegExp(`^\`\`\`${language}\n([^]*?)^\`\`\`$`, 'gm'))].map(match => match[1]!)
-}
-
-/** Runs a block with what it takes as given, from a file in this package; resolves to the server it made. */
-async function follow (t: Test, block: string): Promise<FastifyInstance> {
-  const lines = block.split('\n')
-  const imports = lines.filter(line => line.startsWith('import ')).join('\n')
-  const body = lines.filter(line => !line.startsWith('import ')).join('\n')
-  const file = join(t.testdir({
-    'recipe.ts': `
-      import type { FastifyReply, FastifyRequest } from 'fastify'
-      ${imports.includes('import Fastify') ? '' : "import Fastify from 'fastify'"}
-      ${imports.includes('import dualToken') ? '' : "import dualToken from 'fastify-dual-token'"}
-      ${imports}
-      export async function recipe ({ secret, login, routes }) {
-        ${body.includes('const fastify =') ? '' : 'const fastify = Fastify()'}
-        ${body}
-        return fastify
-      }`
-  }), 'recipe.ts')
-  const { recipe } = await import(pathToFileURL(file).href) as { recipe (values: typeof given): Promise<FastifyInstance> }
-  const fastify = await recipe(given)
-  t.teardown(() => fastify.close())
-  return fastify
-}
+const PAGE = 'docs/recipes.md'
 
 function signIn (fastify: FastifyInstance, username: string, password = 'good', more: object = {}): Promise<LightMyRequestResponse> {
   return fastify.inject({ method: 'POST', url: '/authorizations', payload: { username, password }, ...more })
 }
 
 test('@fastify/rate-limit: sign-ins are limited by address and by account, renewals are not', async t => {
-  const fastify = await follow(t, blocksOf('Limit sign-ins: @fastify/rate-limit', 'ts')[0]!)
+  const fastify = await follow(t, blocksOf(PAGE, 'Limit sign-ins: @fastify/rate-limit', 'ts')[0]!)
   const statuses = async (count: number, once: (index: number) => Promise<LightMyRequestResponse>) => {
     const found: number[] = []
     for (let index = 0; index < count; index++) found.push((await once(index)).statusCode)
@@ -69,7 +36,7 @@ test('@fastify/rate-limit: sign-ins are limited by address and by account, renew
 })
 
 test('@fastify/auth: our guard is one of several, or one of all', async t => {
-  const fastify = await follow(t, blocksOf('One guard or another: @fastify/auth', 'ts')[0]!)
+  const fastify = await follow(t, blocksOf(PAGE, 'One guard or another: @fastify/auth', 'ts')[0]!)
   const token = (await fastify.dualToken.issueTokens({ user_id: 7 })).token
   const key = { 'x-api-key': 'an API key for machines' }
   const statusOf = async (url: string, headers: Record<string, string>) => (await fastify.inject({ url, headers })).statusCode
@@ -102,7 +69,7 @@ async function connect (t: Test, url: string, protocols: string[], headers: Reco
 test('@fastify/websocket: the guard stands at the upgrade, and the socket closes with its session and with its token', async t => {
   mock.timers.enable({ apis: ['setInterval', 'Date'], now: NOW * 1000 })
   t.teardown(() => mock.timers.reset())
-  const fastify = await follow(t, blocksOf('Web sockets: @fastify/websocket', 'ts')[0]!)
+  const fastify = await follow(t, blocksOf(PAGE, 'Web sockets: @fastify/websocket', 'ts')[0]!)
   const url = (await fastify.listen({ port: 0, host: '127.0.0.1' })).replace('http', 'ws') + '/live'
 
   t.equal((await connect(t, url, [], {})).answer, '401')
@@ -127,7 +94,7 @@ test('@fastify/websocket: the guard stands at the upgrade, and the socket closes
 })
 
 test('@fastify/websocket: a browser sends the token as a subprotocol', async t => {
-  const fastify = await follow(t, blocksOf('Web sockets: @fastify/websocket', 'ts')[1]!)
+  const fastify = await follow(t, blocksOf(PAGE, 'Web sockets: @fastify/websocket', 'ts')[1]!)
   fastify.get('/me', { preHandler: fastify.loginRequired }, async request => ({ user_id: request.user?.user_id }))
   const { token } = await fastify.dualToken.issueTokens({ user_id: 7 })
 
@@ -141,7 +108,7 @@ test('@fastify/websocket: a browser sends the token as a subprotocol', async t =
 })
 
 test('@fastify/helmet: its headers and ours are on refusals and on token replies', async t => {
-  const fastify = await follow(t, blocksOf('Security headers: @fastify/helmet', 'ts')[0]!)
+  const fastify = await follow(t, blocksOf(PAGE, 'Security headers: @fastify/helmet', 'ts')[0]!)
   const refusal = await fastify.inject('/me')
   t.equal(refusal.statusCode, 401)
   t.equal(refusal.headers['www-authenticate'], 'Bearer')
@@ -155,7 +122,7 @@ test('@fastify/helmet: its headers and ours are on refusals and on token replies
 })
 
 test('@fastify/cors: a preflight passes, the route behind it stays guarded', async t => {
-  const fastify = await follow(t, blocksOf('Other origins: @fastify/cors', 'ts')[0]!)
+  const fastify = await follow(t, blocksOf(PAGE, 'Other origins: @fastify/cors', 'ts')[0]!)
   const origin = 'https://app.example'
   const preflight = (url: string, method: string) => fastify.inject({
     method: 'OPTIONS',
@@ -179,7 +146,7 @@ test('@fastify/cors: a preflight passes, the route behind it stays guarded', asy
 })
 
 test('@fastify/autoload: the guards are there for routes in files of their own', async t => {
-  const files = blocksOf('fastify-cli and @fastify/autoload', 'js')
+  const files = blocksOf(PAGE, 'fastify-cli and @fastify/autoload', 'js')
   const codeOf = (name: string) => files.find(block => block.startsWith(`// ${name}\n`))!
   const folder = t.testdir({
     // import.meta.dirname is of Node.js 20.11; the loader of the tests does not set it.
@@ -190,7 +157,7 @@ test('@fastify/autoload: the guards are there for routes in files of their own',
   const { default: app } = await import(pathToFileURL(join(folder, 'app.js')).href)
   const fastify = Fastify()
   t.teardown(() => fastify.close())
-  await fastify.register(app, { secret: SECRET, login })
+  await fastify.register(app, given)
 
   t.equal((await fastify.inject('/me')).statusCode, 401)
   const { token } = (await signIn(fastify, 'ann')).json()
@@ -198,7 +165,7 @@ test('@fastify/autoload: the guards are there for routes in files of their own',
 })
 
 test('trustProxy: a session knows the address that a trusted proxy tells, and no other', async t => {
-  const fastify = await follow(t, blocksOf('Behind a proxy: trustProxy', 'ts')[0]!)
+  const fastify = await follow(t, blocksOf(PAGE, 'Behind a proxy: trustProxy', 'ts')[0]!)
   await signIn(fastify, 'ann', 'good', { remoteAddress: '127.0.0.1', headers: { 'x-forwarded-for': '192.0.2.7' } })
   await signIn(fastify, 'bob', 'good', { remoteAddress: '198.51.100.1', headers: { 'x-forwarded-for': '192.0.2.7' } })
   t.equal((await fastify.dualToken.listSessions('ann'))[0]?.ip, '192.0.2.7')
@@ -206,7 +173,7 @@ test('trustProxy: a session knows the address that a trusted proxy tells, and no
 })
 
 test('@fastify/cookie: the refresh token lives in a cookie that scripts cannot read', async t => {
-  const fastify = await follow(t, blocksOf('A refresh token in a cookie: @fastify/cookie', 'ts')[0]!)
+  const fastify = await follow(t, blocksOf(PAGE, 'A refresh token in a cookie: @fastify/cookie', 'ts')[0]!)
   const session = (method: 'POST' | 'PUT' | 'DELETE', more: object = {}) => fastify.inject({ method, url: '/session', ...more })
   const cookieOf = (reply: LightMyRequestResponse) => {
     const [{ name, value, ...flags }] = reply.cookies as [{ name: string, value: string }]
