@@ -7,7 +7,7 @@ import { memoryStore } from '../lib/index.ts'
 import { readSessions, SESSION_OPTION_NAMES, type SessionSettings } from '../lib/session-options.ts'
 import { readPage, valueOf } from './markdown.ts'
 
-const PATHS = ['README.md', ...readdirSync('docs').filter(name => name.endsWith('.md')).map(name => `docs/${name}`)]
+const PATHS = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', ...readdirSync('docs').filter(name => name.endsWith('.md')).map(name => `docs/${name}`)]
 const pages = PATHS.map(path => ({ path, ...readPage(path) }))
 
 /** What examples take as given. */
