@@ -121,10 +121,11 @@ test('a second Authorization line does not hide behind more lines than Node keep
   const port = await listen(app)
   const good = `Authorization: Bearer ${TOKEN}`
   const filler = (count: number) => Array.from({ length: count }, () => 'a:')
-  t.match((await request(port, 'GET /me', [good, ...filler(2100), 'Authorization: Bearer x'])).body, /ACCESS_INVALID/)
-  t.match((await request(port, 'GET /me', [good, ...filler(997), 'Authorization: Bearer x'])).body, /ACCESS_INVALID/)
+  // From Node.js 22.23 on, a request with more lines than it keeps is refused by Node itself, with 431.
+  t.match((await request(port, 'GET /me', [good, ...filler(2100), 'Authorization: Bearer x'])).body, /ACCESS_INVALID|Too Large/)
+  t.match((await request(port, 'GET /me', [good, ...filler(997), 'Authorization: Bearer x'])).body, /ACCESS_INVALID|Too Large/)
   t.match((await request(port, 'GET /me', [good, ...filler(996), 'Authorization: Bearer x'])).body, /ACCESS_INVALID/)
-  t.match((await request(port, 'GET /me', [...filler(2100), good])).body, /ACCESS_MISSING/)
+  t.match((await request(port, 'GET /me', [...filler(2100), good])).body, /ACCESS_MISSING|Too Large/)
   t.equal((await request(port, 'GET /me', [...filler(900), good])).status, 200)
 })
 

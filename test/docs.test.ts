@@ -7,23 +7,25 @@ import { memoryStore } from '../lib/index.ts'
 import { readSessions, SESSION_OPTION_NAMES, type SessionSettings } from '../lib/session-options.ts'
 import { readPage, valueOf } from './markdown.ts'
 
-const PATHS = ['README.md', ...readdirSync('docs').filter(name => name.endsWith('.md')).map(name => `docs/${name}`)]
+const PATHS = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', ...readdirSync('docs').filter(name => name.endsWith('.md')).map(name => `docs/${name}`)]
 const pages = PATHS.map(path => ({ path, ...readPage(path) }))
 
 /** What examples take as given. */
 const PRELUDE = `
-  import Fastify, { type FastifyRequest } from 'fastify'
-  import rateLimit from '@fastify/rate-limit'
+  import Fastify from 'fastify'
+  import type { FastifyReply, FastifyRequest } from 'fastify'
   import type { DualTokenRoutes, SessionStore } from 'fastify-dual-token'
   const fastify = Fastify()
   declare const secret: string, token: string, routes: DualTokenRoutes, request: FastifyRequest
-  declare function login (): null
+  declare function login (credentials?: Record<string, unknown>): Promise<{ user_id: string } | null>
+  declare const now: () => number
   declare function createMyStore (): SessionStore
   declare const storage: import('fastify-dual-token/client').TokenStorage
   declare const location: { origin: string, assign (url: string): void }
   declare const localStorage: { getItem (key: string): string | null, setItem (key: string, value: string): void }
   export {}
 `
+const RATE_LIMIT_IMPORT = "import rateLimit from '@fastify/rate-limit'\n"
 const OWN_IMPORT = "import dualToken, { defineRoutes } from 'fastify-dual-token'\n"
 
 /** As @fastify/redis declares it. */
@@ -34,10 +36,12 @@ const REDIS = `
   }
 `
 
-/** An example that is a whole program stands as it is; any other one gets what it leaves out. */
+/** An example that is a whole program, its secret included, stands as it is; any other one gets what it leaves out. */
 function withPrelude (block: string): string {
-  if (block.includes('import Fastify')) return block
-  return `${PRELUDE}${block.includes('import dualToken') ? '' : OWN_IMPORT}${block}`
+  const missing = (name: string, text: string) => block.includes(`import ${name}`) ? '' : text
+  if (block.includes('import { randomBytes')) return block
+  const given = block.includes('const fastify =') ? PRELUDE.replace(/^ *(import Fastify|const fastify).*$/gm, '') : PRELUDE
+  return `${given}${missing('rateLimit', RATE_LIMIT_IMPORT)}${missing('dualToken', OWN_IMPORT)}${block}`
 }
 
 test('every example type-checks against what is published', async t => {
