@@ -3,6 +3,10 @@
 import { runCommand } from './keygen.ts'
 
 const { output, errors, exitCode } = runCommand(process.argv.slice(2))
-for (const line of output) console.log(line)
-for (const line of errors) console.error(line)
+process.stdout.write(textOf(output))
+process.stderr.write(textOf(errors))
 process.exitCode = exitCode
+
+function textOf (lines: readonly string[]): string {
+  return lines.map(line => `${line}\n`).join('')
+}

@@ -7,6 +7,7 @@ import { runCommand } from '../lib/keygen.ts'
 import { readKeys, type PublicRingKey, type SecretRingKey } from '../lib/key-options.ts'
 import type { KeyAlgorithm } from '../lib/index.ts'
 import { ALGORITHMS } from './key-pairs.ts'
+import { node } from './server-process.ts'
 
 /** What a command prints that goes well: a JWK, and the environment of the lines after it. */
 function keygen (...args: string[]): { jwk: Record<string, string>, env: Record<string, string>, lines: readonly string[] } {
@@ -104,8 +105,10 @@ test('a command line that is wrong gets one line that says so, and no key', asyn
 })
 
 test('the command prints to the two outputs, and exits with the code', async t => {
+  // Without the loaders of the test runner, as a user starts it.
   function run (...args: string[]) {
-    const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', join('lib', 'cli.ts'), ...args], { encoding: 'utf8' })
+    const [command, ...rest] = ['env', '-u', 'NODE_OPTIONS', ...node(join('lib', 'cli.ts')), ...args]
+    const { status, stdout, stderr } = spawnSync(command!, rest, { encoding: 'utf8' })
     return { status, stdout, stderr }
   }
   const { status, stdout, stderr } = run('keygen', '--kid', 'k1')
@@ -113,6 +116,16 @@ test('the command prints to the two outputs, and exits with the code', async t =
   t.equal(stderr, '')
   t.match(stdout, /^\{"kid":"k1",.*\}\nJWT_PRIVATE_KEY='\{.*\}'\nJWT_PUBLIC_KEY='\{.*\}'\n$/)
   t.strictSame(run('--nonsense'), { status: 1, stdout: '', stderr: "fastify-dual-token: Unknown option '--nonsense'. See --help.\n" })
+})
+
+test('the command reads the arguments of its process', async t => {
+  t.intercept(process, 'argv', { value: [process.execPath, 'cli.js', 'nonsense'] })
+  const before = process.exitCode
+  const errors = t.capture(process.stderr, 'write')
+  await import('../lib/cli.ts')
+  t.same(errors().map(({ args }) => args), [['fastify-dual-token: The one command is keygen. See --help.\n']])
+  t.equal(process.exitCode, 1)
+  process.exitCode = before
 })
 
 test('the package offers the command under its own name', async t => {
