@@ -105,8 +105,8 @@ function load (value: unknown, half: Half): KeyObject | null {
   return isExpected ? create(pem) : null
 }
 
-function isOfType ({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject, type: string): boolean {
-  return asymmetricKeyType === type && (type !== 'ec' || asymmetricKeyDetails!.namedCurve === 'prime256v1')
+function isOfType (key: KeyObject, type: string): boolean {
+  return key.asymmetricKeyType === type && (type !== 'ec' || key.asymmetricKeyDetails!.namedCurve === 'prime256v1')
 }
 
 function holdsPrivate (value: unknown): boolean {
