@@ -8,6 +8,7 @@ import Fastify, { type FastifyInstance, type InjectOptions, type RouteShorthandO
 import { test, type Test } from 'tap'
 import { defineRoutes, dualToken, memoryStore, withDualToken, type DualTokenOptions } from '../lib/index.ts'
 import { bearer, createApp, createClock } from './app.ts'
+import { readPage } from './markdown.ts'
 import { node, start } from './server-process.ts'
 import { accessToken, NOW, OTHER_SECRET, refreshToken, SECRET } from './tokens.ts'
 import { listen } from './wire.ts'
@@ -358,18 +359,19 @@ const CLIENT = `
 import createClient from 'openapi-fetch'
 import type { components, paths } from './schema.ts'
 
-const client = createClient<paths>({ baseUrl: process.env.BASE_URL! })
+const client = createClient<paths>({ baseUrl: 'http://127.0.0.1:3000' })
+const username = 'demo'
 const withToken = (token: string) => ({ headers: { authorization: 'Bearer ' + token } })
 type Refusal = components['schemas']['DualTokenError']
 
-const refused = await client.POST('/authorizations', { body: { password: 'bad' } })
+const refused = await client.POST('/authorizations', { body: { username, password: 'bad' } })
 const refusal: Refusal | undefined = refused.error
 console.log(refused.response.status, refusal?.code)
 
 // @ts-expect-error the password is missing
-console.log((await client.POST('/authorizations', { body: {} })).response.status)
+console.log((await client.POST('/authorizations', { body: { username } })).response.status)
 
-const { data: pair } = await client.POST('/authorizations', { body: { password: 'good' } })
+const { data: pair } = await client.POST('/authorizations', { body: { username, password: 'demo-password' } })
 if (pair === undefined) throw new Error('not signed in')
 const type: 'Bearer' = pair.token_type
 
@@ -394,17 +396,28 @@ const after = await client.GET('/me', withToken(renewed.token))
 console.log(after.response.status, after.error?.code)
 `
 
-test('a typed client made from the document signs in, calls, refreshes and signs out', async t => {
-  const app = await createDocumented(t, { routes, sessions: { store: memoryStore() }, now: Date.now })
+test('a typed client made from the document signs in, calls, refreshes and signs out, as the one of the docs does', async t => {
+  const app = await createDocumented(t, {
+    routes: defineRoutes({
+      body: Type.Object({ username: Type.String(), password: Type.String() }),
+      login: ({ username, password }) => username === 'demo' && password === 'demo-password' ? { user_id: 7 } : null
+    }),
+    sessions: { store: memoryStore() }
+  })
   const response = { 200: Type.Object({ user_id: Type.Integer() }) }
   app.get('/me', { preHandler: app.loginRequired, schema: { response } }, async request => request.user)
   const port = await listen(app)
 
+  const [documented] = readPage('docs/openapi.md').blocks('mts')
+  const ofServer = (code: string) => code.replace('127.0.0.1:3000', `127.0.0.1:${port}`)
   const folder = t.testdir({
     'document.json': JSON.stringify(app.swagger()),
-    'client.ts': CLIENT,
+    'client.ts': ofServer(CLIENT),
+    'documented.ts': ofServer(documented!),
     'package.json': '{ "type": "module" }',
-    'tsconfig.json': JSON.stringify({ extends: '../../../tsconfig.json', compilerOptions: { rootDir: '.' }, files: ['client.ts'], include: [] })
+    'tsconfig.json': JSON.stringify({
+      extends: '../../../tsconfig.json', compilerOptions: { rootDir: '.' }, files: ['client.ts', 'documented.ts'], include: []
+    })
   })
   const file = (name: string) => join(folder, name)
   const run = (...args: string[]) => spawnSync(process.execPath, args, { encoding: 'utf8', env: { PATH: process.env.PATH } })
@@ -412,9 +425,9 @@ test('a typed client made from the document signs in, calls, refreshes and signs
   t.equal(made.status, 0, made.stderr)
   t.equal(run('node_modules/typescript/bin/tsc', '-p', folder).stdout, '')
 
-  const { ended, log } = start(t, node(file('client.ts')), { BASE_URL: `http://127.0.0.1:${port}` })
-  t.equal(await ended, 0)
-  t.strictSame(log, [
+  const client = start(t, node(file('client.ts')))
+  t.equal(await client.ended, 0)
+  t.strictSame(client.log, [
     '401 FST_DUAL_TOKEN_LOGIN_REFUSED',
     '400',
     '200 7 Bearer',
@@ -424,4 +437,7 @@ test('a typed client made from the document signs in, calls, refreshes and signs
     '204 undefined',
     '401 FST_DUAL_TOKEN_ACCESS_REVOKED'
   ])
+  const ofDocs = start(t, node(file('documented.ts')))
+  t.equal(await ofDocs.ended, 0)
+  t.strictSame(ofDocs.log, ['7'])
 })
