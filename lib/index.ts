@@ -1,6 +1,7 @@
 // The front door: the plugin and every public name.
 export { dualToken, dualToken as default } from './plugin.ts'
 export { defineRoutes } from './define-routes.ts'
+export { withDualToken } from './openapi.ts'
 export { memoryStore } from './sessions/memory.ts'
 export { redisStore } from './sessions/redis.ts'
 export { decideRotation } from './sessions/decide.ts'

@@ -18,7 +18,7 @@ export interface DualTokenRoutes<Body = unknown> extends PassedOn {
   login (body: LoginBody<Body>, request: FastifyRequest): Awaitable<DualTokenUser | Nobody>
   /** User id → the user as of now, or null when there is none any more. Default: the id alone. */
   loadUser?: LoadUser | undefined
-  /** Shorthand for `schema.tags`. */
+  /** Shorthand for `schema.tags`; default `['authorizations']`. */
   tags?: string[] | undefined
   /** Merged into the routes' schemas: `tags`, `summary`, `security` …; never `body` or `response`. */
   schema?: Record<string, unknown> | undefined

@@ -40,7 +40,7 @@ async function registerDualToken (fastify: FastifyInstance, options: DualTokenOp
   const refresh = createRefresh({ settings, issue, sessions, createRefusal })
 
   const { slot, hook, verdictOf } = createAuthentication(verify)
-  const { loginRequired, refreshRequired } = createGuards(verdictOf, createRefusal)
+  const { loginRequired, refreshRequired } = createGuards(verdictOf, createRefusal, settings.sessions)
 
   if (!fastify.hasRequestDecorator('user')) fastify.decorateRequest('user', null)
   fastify.decorateRequest(slot, null)

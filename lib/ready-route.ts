@@ -1,20 +1,39 @@
 // What the ready routes have in common: their options, and what they take of a body, which is JSON alone or nothing.
 import type { FastifyInstance, FastifySchema, preHandlerHookHandler, RouteShorthandOptions } from 'fastify'
+import { DESCRIPTION, type Description } from './openapi.ts'
+import type { DescribedError } from './replies.ts'
 import type { RouteSettings } from './route-options.ts'
 import type { Guard } from './types.ts'
 
 /** Bytes; no credentials are longer. */
 const BODY_LIMIT = 16 * 1024
 
-/** The application's options for the ready routes, with this schema, and with a guard before its own preHandlers. */
-export function optionsOf ({ schema: described, passedOn }: RouteSettings, schema: FastifySchema, guard?: Guard): RouteShorthandOptions {
+/** What is one ready route's own. */
+export interface ReadyRoute {
+  readonly schema: FastifySchema
+  readonly guard?: Guard
+  readonly summary: string
+  readonly description: string
+  /** For documents: what it refuses with, beside what its guard does. */
+  readonly errors: readonly DescribedError[]
+  /** For documents alone. */
+  readonly documented?: Description['schema']
+}
+
+/** The application's options for the ready routes, with this schema, and with the guard before the application's own preHandlers. */
+export function optionsOf ({ schema: described, passedOn }: RouteSettings, route: ReadyRoute): RouteShorthandOptions {
+  const { schema, guard, summary, description, errors, documented = {} } = route
   const guards = guard === undefined ? [] : [guard as preHandlerHookHandler]
-  return {
+  const options: RouteShorthandOptions & { [DESCRIPTION]: Description } = {
     bodyLimit: BODY_LIMIT,
+    // Whatever compiler the application has for the schemas of its own routes, it may not know ours.
+    serializerCompiler: () => JSON.stringify,
     ...passedOn,
     schema: { ...described, ...schema },
-    preHandler: guards.concat(passedOn.preHandler as preHandlerHookHandler[] ?? [])
+    preHandler: guards.concat(passedOn.preHandler as preHandlerHookHandler[] ?? []),
+    [DESCRIPTION]: { errors, schema: { summary, description, ...documented } }
   }
+  return options
 }
 
 /** Of this context, not of the application: anything but JSON is answered 415. */

@@ -25,14 +25,14 @@ const PASSED_ON: ReadonlySet<string> = new Set([
 
 /** @throws `FST_DUAL_TOKEN_OPTION_INVALID` */
 export function readRoutes (options: object): RouteSettings {
-  const { path = '/authorizations', body = Type.Object({}), login, loadUser, tags, schema, ...rest }: Record<string, unknown> =
+  const { path = '/authorizations', body = Type.Object({}), login, loadUser, tags = ['authorizations'], schema, ...rest }: Record<string, unknown> =
     { ...options }
 
   if (typeof path !== 'string' || !path.startsWith('/')) throw flaw('path', 'must be a string that begins with a slash')
   if (!isObject(body)) throw flaw('body', 'must be a JSON schema')
   if (typeof login !== 'function') throw flaw('login', 'must be a function')
   if (loadUser !== undefined && typeof loadUser !== 'function') throw flaw('loadUser', 'must be a function')
-  if (tags !== undefined && !Array.isArray(tags)) throw flaw('tags', 'must be a list of strings')
+  if (!Array.isArray(tags)) throw flaw('tags', 'must be a list of strings')
   if (schema !== undefined && !isObject(schema)) throw flaw('schema', 'must be an object')
   for (const [name, value] of Object.entries(rest)) {
     if (!PASSED_ON.has(name)) throw flaw(name, 'is not known')
@@ -44,7 +44,7 @@ export function readRoutes (options: object): RouteSettings {
     body,
     login: login as DualTokenRoutes['login'],
     loadUser: loadUser as DualTokenRoutes['loadUser'],
-    schema: Object.freeze({ ...(tags !== undefined && { tags }), ...schema }),
+    schema: Object.freeze({ tags, ...schema }),
     passedOn: Object.freeze(rest)
   })
 }

@@ -3,6 +3,7 @@ import { Type } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyPluginCallback, FastifyReply } from 'fastify'
 import type { CreateRefusal } from './errors.ts'
 import { acceptJsonOnly, discardBodies, optionsOf } from './ready-route.ts'
+import { bodyErrors, type DescribedError } from './replies.ts'
 import type { Refresh } from './refresh.ts'
 import type { RouteSettings } from './route-options.ts'
 import { addSessionRoutes, type SessionRouteParts } from './session-routes.ts'
@@ -12,12 +13,19 @@ import type { SignIn } from './sign-in.ts'
 import type { AccessReply, Guard, RefreshClaims } from './types.ts'
 import { isNobody } from './user.ts'
 
+/** No real ones, for documents. */
+const ACCESS_TOKEN = 'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ1c2VyX2lkIjo3LCJyZWZyZXNoIjpmYWxzZX0.c2lnbmF0dXJl'
+const REFRESH_TOKEN = 'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ1c2VyX2lkIjo3LCJyZWZyZXNoIjp0cnVlfQ.c2lnbmF0dXJl'
+
 const AccessReplySchema = Type.Object({
-  token: Type.String(),
-  token_type: Type.Literal('Bearer'),
-  expires_in: Type.Integer()
-})
-const PairReplySchema = Type.Object({ ...AccessReplySchema.properties, refresh_token: Type.String() })
+  token: Type.String({ description: 'The access token: it goes with every request', examples: [ACCESS_TOKEN] }),
+  token_type: Type.Literal('Bearer', { examples: ['Bearer'] }),
+  expires_in: Type.Integer({ description: 'Seconds until the access token expires', examples: [7200] })
+}, { description: 'An access token' })
+const PairReplySchema = Type.Object({
+  ...AccessReplySchema.properties,
+  refresh_token: Type.String({ description: 'It is exchanged for a new access token, and does nothing else', examples: [REFRESH_TOKEN] })
+}, { description: 'Both tokens' })
 
 /** What the routes are made of. */
 export interface RouteParts extends Omit<SessionRouteParts, 'sessions'> {
@@ -51,9 +59,19 @@ export function createRoutes (routes: RouteSettings, parts: RouteParts): Fastify
   }
 }
 
-function addLoginRoute (fastify: FastifyInstance, routes: RouteSettings, { signIn, createRefusal }: RouteParts): void {
+function addLoginRoute (fastify: FastifyInstance, routes: RouteSettings, { signIn, sessions, createRefusal }: RouteParts): void {
+  const errors: DescribedError[] = [...bodyErrors, 'LOGIN_REFUSED']
+  if (sessions !== null) errors.push('STORE_UNAVAILABLE')
+  const options = optionsOf(routes, {
+    summary: 'Sign in',
+    description: 'Exchanges credentials for an access token and a refresh token.',
+    schema: { body: routes.body, response: { 201: PairReplySchema } },
+    errors,
+    documented: { security: [] }
+  })
+
   acceptJsonOnly(fastify)
-  fastify.post(routes.path, optionsOf(routes, { body: routes.body, response: { 201: PairReplySchema } }), async (request, reply) => {
+  fastify.post(routes.path, options, async (request, reply) => {
     const began = performance.now()
     const user = await routes.login(request.body as Record<string, unknown>, request)
     if (isNobody(user)) throw createRefusal('LOGIN_REFUSED')
@@ -63,10 +81,20 @@ function addLoginRoute (fastify: FastifyInstance, routes: RouteSettings, { signI
 
 function addRefreshRoute (fastify: FastifyInstance, routes: RouteSettings, parts: RouteParts): void {
   const { refresh, sessions, refreshRequired, verdictOf } = parts
-  const replySchema = sessions?.settings.rotate ? PairReplySchema : AccessReplySchema
+  const rotates = sessions?.settings.rotate === true
+  const errors: DescribedError[] = ['FST_ERR_CTP_BODY_TOO_LARGE']
+  if (routes.loadUser !== undefined) errors.push('REFRESH_USER_GONE')
+  if (sessions !== null) errors.push('REFRESH_REUSED', 'STORE_UNAVAILABLE')
+  const options = optionsOf(routes, {
+    summary: rotates ? 'Renew both tokens' : 'Renew the access token',
+    description: `Exchanges the refresh token; a body is discarded.${rotates ? ' The refresh token of the reply replaces it.' : ''}`,
+    schema: { response: { 201: rotates ? PairReplySchema : AccessReplySchema } },
+    errors,
+    guard: refreshRequired
+  })
 
   discardBodies(fastify)
-  fastify.put(routes.path, optionsOf(routes, { response: { 201: replySchema } }, refreshRequired), async (request, reply) => {
+  fastify.put(routes.path, options, async (request, reply) => {
     // Of the guard's own verdict: `request.user` is anybody's to write.
     const claims = verdictOf(request).claims as RefreshClaims
     return created(reply, await refresh(claims, clientOf(request), { request }))

@@ -17,15 +17,17 @@ import type { Verify } from './verify.ts'
 const NoContentSchema = Type.Null({ description: 'Done' })
 const SessionsReplySchema = Type.Object({
   sessions: Type.Array(Type.Object({
-    id: Type.String(),
-    created_at: Type.String({ format: 'date-time' }),
-    last_used_at: Type.String({ format: 'date-time' }),
+    id: Type.String({ examples: ['q83vEjRWeJCrze8SNFZ4kA'] }),
+    created_at: Type.String({ format: 'date-time', description: 'When the user signed in' }),
+    last_used_at: Type.String({ format: 'date-time', description: 'When the session was last refreshed' }),
     expires_at: Type.String({ format: 'date-time' }),
     ip: Type.Union([Type.String(), Type.Null()]),
     user_agent: Type.Union([Type.String(), Type.Null()]),
     current: Type.Boolean({ description: 'Whether it is the session of the token this was asked with' })
   }))
-})
+}, { description: 'The sessions of the user' })
+const DELETE_ERRORS = ['FST_ERR_CTP_BODY_TOO_LARGE', 'STORE_UNAVAILABLE'] as const
+const IdSchema = Type.Object({ id: Type.String({ description: 'The `id` of a session in the list' }) })
 
 /** What the routes are made of. */
 export interface SessionRouteParts {
@@ -42,12 +44,17 @@ export interface SessionRouteParts {
 export function addSessionRoutes (fastify: FastifyInstance, routes: RouteSettings, parts: SessionRouteParts): void {
   const { userIdClaim, sessions, loginRequired, verdictOf, verifyAnyTime, createRefusal } = parts
   const list = `${routes.path.replace(/\/$/, '')}/sessions`
-  const ended = optionsOf(routes, { response: { 204: NoContentSchema } })
-  const endedByOwner = optionsOf(routes, { response: { 204: NoContentSchema } }, loginRequired)
 
   discardBodies(fastify)
 
-  fastify.delete(routes.path, ended, async (request, reply) => {
+  const signOut = optionsOf(routes, {
+    summary: 'Sign out',
+    description: 'Ends the session of the token, of either kind, expired or not. Twice is as good as once.',
+    schema: { response: { 204: NoContentSchema } },
+    errors: ['ACCESS_MISSING', 'ACCESS_INVALID', ...DELETE_ERRORS],
+    documented: { security: [{ accessToken: [] }, { refreshToken: [] }] }
+  })
+  fastify.delete(routes.path, signOut, async (request, reply) => {
     const token = extract(request)
     const { claims, refusal } = typeof token === 'string' ? verifyAnyTime(token) : token
     if (claims === null) throw createRefusal(suffixOf('ACCESS', refusal.kind), refusal.reason)
@@ -55,20 +62,42 @@ export function addSessionRoutes (fastify: FastifyInstance, routes: RouteSetting
     return done(reply)
   })
 
-  fastify.get(list, optionsOf(routes, { response: { 200: SessionsReplySchema } }, loginRequired), async (request, reply) => {
+  const listSessions = optionsOf(routes, {
+    summary: 'List sessions',
+    description: 'The sessions of the user that live, the last used first.',
+    schema: { response: { 200: SessionsReplySchema } },
+    errors: ['STORE_UNAVAILABLE'],
+    guard: loginRequired
+  })
+  fastify.get(list, listSessions, async (request, reply) => {
     const { userId, sid } = callerOf(request)
     const records = await sessions.list(userId)
     return reply.header('cache-control', 'no-store').send({ sessions: records.map(record => viewOf(record, sid)) })
   })
 
-  fastify.delete(`${list}/:id`, endedByOwner, async (request, reply) => {
+  const endSession = optionsOf(routes, {
+    summary: 'End a session',
+    description: "Ends one of the user's own sessions, at once.",
+    schema: { response: { 204: NoContentSchema } },
+    errors: ['SESSION_UNKNOWN', ...DELETE_ERRORS],
+    documented: { params: IdSchema },
+    guard: loginRequired
+  })
+  fastify.delete(`${list}/:id`, endSession, async (request, reply) => {
     const { id } = request.params as { id: string }
     const known = await sessions.revoke.session(id, { userId: callerOf(request).userId, mustExist: true, ip: request.ip, reason: 'ended' })
     if (!known) throw createRefusal('SESSION_UNKNOWN')
     return done(reply)
   })
 
-  fastify.delete(list, endedByOwner, async (request, reply) => {
+  const signOutEverywhere = optionsOf(routes, {
+    summary: 'Sign out everywhere',
+    description: 'Ends all sessions of the user, that of the token included.',
+    schema: { response: { 204: NoContentSchema } },
+    errors: DELETE_ERRORS,
+    guard: loginRequired
+  })
+  fastify.delete(list, signOutEverywhere, async (request, reply) => {
     await sessions.revoke.user(callerOf(request).userId, { ip: request.ip, reason: 'all_ended' })
     return done(reply)
   })

@@ -9,7 +9,7 @@ const RANKS: string[][] = [
   ['segments', 'verdict', 'jwt', 'keys', 'jwks', 'set-keys'],
   ['sessions/'],
   ['extract', 'claims', 'verify', 'issue', 'sign-in', 'refresh'],
-  ['authenticate', 'guards', 'ready-route', 'session-routes', 'routes'],
+  ['authenticate', 'replies', 'openapi', 'guards', 'ready-route', 'session-routes', 'routes'],
   ['dual-token', 'plugin'],
   ['contract/'],
   ['index', 'testing', 'keygen', 'cli'],

@@ -9,7 +9,7 @@ test('login is enough: the routes stand at /authorizations and take any JSON obj
   t.match(routes.body, { type: 'object' })
   t.equal(routes.login, login)
   t.equal(routes.loadUser, undefined)
-  t.strictSame(routes.schema, {})
+  t.strictSame(routes.schema, { tags: ['authorizations'] })
   t.strictSame(routes.passedOn, {})
 })
 
@@ -27,7 +27,7 @@ test('what a Fastify route takes is passed on, and what is ours is not', async t
   const body = { type: 'object' }
   const loadUser = () => null
   t.strictSame(readRoutes({ path: '/session', body, login, loadUser, ...passedOn }), {
-    path: '/session', body, login, loadUser, schema: {}, passedOn
+    path: '/session', body, login, loadUser, schema: { tags: ['authorizations'] }, passedOn
   })
 })
 
