@@ -149,8 +149,7 @@ test('@fastify/autoload: the guards are there for routes in files of their own',
   const files = blocksOf(PAGE, 'fastify-cli and @fastify/autoload', 'js')
   const codeOf = (name: string) => files.find(block => block.startsWith(`// ${name}\n`))!
   const folder = t.testdir({
-    // import.meta.dirname is of Node.js 20.11; the loader of the tests does not set it.
-    'app.js': codeOf('app.js').replaceAll('import.meta.dirname', 'new URL(\'.\', import.meta.url).pathname'),
+    'app.js': codeOf('app.js'),
     plugins: { 'dual-token.js': codeOf('plugins/dual-token.js') },
     routes: { me: { 'index.js': codeOf('routes/me/index.js') } }
   })
