@@ -130,6 +130,19 @@ test('a generation above the current one is adopted, grace or not', async t => {
   t.strictSame(decideRotation(NEW, { ...ATTEMPT, generation: 4 }, 9), rotated(4, null, 9))
 })
 
+test('below the current generation, an attempt sent before it was made is late: nothing happens', async t => {
+  const now = RECORD.issuedAt - 1
+  for (const confirmed of [true, false]) {
+    for (const since of [GRACE + 1, RECOVERY, RECOVERY + 1]) {
+      for (const generation of [0, 1, 2, 3, 4]) t.strictSame(decide({ confirmed }, { generation, now }, since), denied('late', since))
+    }
+    for (const generation of [0, 1, 2, 4]) t.strictSame(decide({ confirmed }, { generation, now }, GRACE), denied('late', GRACE))
+    t.strictSame(decide({ confirmed }, { generation: 3, now }, GRACE), repeated(GRACE))
+    t.strictSame(decide({ confirmed }, { generation: 3, now, nonceHash: '' }, GRACE + 1), denied('reused', GRACE + 1))
+  }
+  t.strictSame(decide({ confirmed: true }, { generation: 3, now: RECORD.issuedAt }, GRACE + 1), denied('reused', GRACE + 1))
+})
+
 test('the parent is repeated within grace, confirmed or not', async t => {
   for (const confirmed of [true, false]) {
     for (const recovery of [0, RECOVERY]) {

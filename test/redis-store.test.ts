@@ -422,6 +422,18 @@ test('what is kept makes no token: neither a nonce nor a token is in it', { skip
   t.notMatch(kept, /eyJ/)
 })
 
+test('a rotation that the server carries out too late, after the same token was used on another connection, harms nobody', { skip: withoutRedis }, async t => {
+  const { client, prefix } = await openRedis(t)
+  const store = redisStore(client, { prefix })
+  const session = await create(store)
+  await store.rotate({ ...attempt(session), now: NOW + 1500 })
+  await store.confirm({ sessionId: session.id, generation: 1, ...CONTEXT })
+  await client.hincrby(`${prefix}{sessions}:session:${session.id}`, 'rotatedAt', -60_000)
+  t.match(await store.rotate({ ...attempt(session), now: NOW }), { outcome: 'late' })
+  t.match(await store.rotate({ ...attempt(session, 1), now: NOW + 60_000 }), { outcome: 'rotated', generation: 2 })
+  t.match(await store.rotate({ ...attempt(session), now: NOW + 60_000 }), { outcome: 'reused' })
+})
+
 test('what another process wrote is what this one reads', { skip: withoutRedis }, async (t: Test) => {
   const { client, connect, prefix } = await openRedis(t)
   const [here, there] = [redisStore(client, { prefix }), redisStore(await connect(), { prefix })]

@@ -88,3 +88,16 @@ test('a rotation that ran, but whose answer came too late, is made good by tryin
   clock.advance(3600)
   t.equal(claimsIn((await renew(refreshed)).json().refresh_token).gen, 2, 'later, by another one')
 })
+
+test('a call that was held up on the way to the store is no refusal: the same token works on retry', async t => {
+  const { instead, signIn, renew, me } = await createSessionApp(t)
+  const { token, refresh_token: refreshed } = await signIn()
+  instead.set('rotate', async () => ({ outcome: 'late', sinceRotation: 60_000 }))
+  const reply = await renew(refreshed)
+  t.equal(reply.statusCode, 503)
+  t.equal(outcomeOf(reply), 'STORE_UNAVAILABLE')
+  t.equal(reply.headers['retry-after'], '1')
+  instead.delete('rotate')
+  t.equal(await me(token), '200')
+  t.equal(outcomeOf(await renew(refreshed)), '201')
+})

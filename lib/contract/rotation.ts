@@ -108,6 +108,26 @@ export const rotationCases = {
     assert.equal((await rotate(other, 0)).outcome, 'reused')
   },
 
+  async 'an attempt that was sent before the current generation was made is late: beyond grace it is told so, and nothing is written' (setting: Setting) {
+    const { create, rotate, confirm, pass, read, context, assertUntouched } = setting
+    for (const seen of [false, true]) {
+      const session = await create()
+      await pass(1000, session)
+      await rotate(session, 0)
+      await pass(GRACE + 1, session)
+      await rotate(session, 1)
+      const { now } = context()
+      if (seen) await confirm(session, 2)
+      await pass(GRACE + 1, session)
+      const before = await read(session)
+      assert.equal((await rotate(session, 0, { now: now - 1 })).outcome, 'late')
+      // To a store without a clock of its own, that is within grace.
+      assert.ok(['late', 'repeated'].includes((await rotate(session, 1, { now: now - 1 })).outcome))
+      await assertUntouched(before)
+      assert.equal((await rotate(session, 1)).outcome, seen ? 'reused' : 'recovered', 'sent later, it is not')
+    }
+  },
+
   async 'a wrong nonce ends the session, whatever the generation' ({ create, rotate, pass, assertEnded }: Setting) {
     for (const generation of [0, 1, 2, 3]) {
       const session = await create()

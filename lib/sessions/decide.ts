@@ -46,10 +46,11 @@ export function decideRotation (record: SessionRecord | null, attempt: RotationA
   if (presented === generation && withinGrace) return repeated()
   // A higher one was signed by us for this nonce: the store has lost a write, and adopts it.
   if (presented >= generation) return next('rotated', presented, { parentGeneration: presented, displacedAt: clock })
-  if (presented === parentGeneration) {
-    if (withinGrace) return repeated()
-    if (!confirmed && clock - displacedAt <= attempt.recovery) return next('recovered', generation, {})
-  }
+  const isParent = presented === parentGeneration
+  if (isParent && withinGrace) return repeated()
+  // Sent before this generation was made, it was held up on the way: whoever sent it was told to try again, and did.
+  if (attempt.now < record.issuedAt) return denied('late', sinceRotation)
+  if (isParent && !confirmed && clock - displacedAt <= attempt.recovery) return next('recovered', generation, {})
   return reused(sinceRotation)
 }
 
@@ -57,7 +58,7 @@ function expiryOf (record: SessionRecord, { sliding, now }: RotationAttempt): nu
   return sliding === null ? record.expiresAt : Math.min(now + sliding.lifetime, record.createdAt + sliding.maxLifetime)
 }
 
-function denied (outcome: 'expired' | 'unknown', sinceRotation: number | null): Decision {
+function denied (outcome: 'expired' | 'unknown' | 'late', sinceRotation: number | null): Decision {
   return { rotation: { outcome, sinceRotation }, write: null }
 }
 

@@ -96,10 +96,9 @@ end
 local graceful = since ~= '' and clock - rotatedAt <= tonumber(ARGV[8])
 if presented == generation and graceful then return repeated() end
 if presented >= generation then return next('rotated', presented) end
-if presented == parent then
-  if graceful then return repeated() end
-  if r[5] == '0' and clock - tonumber(r[7]) <= tonumber(ARGV[9]) then return next('recovered', generation) end
-end
+if presented == parent and graceful then return repeated() end
+if now < tonumber(r[8]) then return { 'late', since } end
+if presented == parent and r[5] == '0' and clock - tonumber(r[7]) <= tonumber(ARGV[9]) then return next('recovered', generation) end
 return reused()
 `)
 

@@ -42,6 +42,7 @@ export function createRotate ({ settings, now, feed, ask, emit, createRefusal }:
       throw createRefusal('REFRESH_REUSED', 'reused')
     }
     emit('refused', sid, { ...details, reason: rotation.outcome })
+    if (rotation.outcome === 'late') throw createRefusal('STORE_UNAVAILABLE', 'the call was held up on the way to the store')
     throw createRefusal(rotation.outcome === 'expired' ? 'REFRESH_EXPIRED' : 'REFRESH_REVOKED', `session ${rotation.outcome}`)
   }
 }

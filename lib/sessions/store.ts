@@ -71,7 +71,7 @@ export interface RotationGranted {
 }
 
 export interface RotationDenied {
-  readonly outcome: 'reused' | 'revoked' | 'expired' | 'unknown'
+  readonly outcome: 'reused' | 'revoked' | 'expired' | 'unknown' | 'late'
   readonly sinceRotation: number | null
 }
 
@@ -127,7 +127,8 @@ export interface SessionStore {
   create (session: SessionRecord, context: Creation): Promise<boolean>
   /**
    * Decides what a presented refresh token is worth, by the table that `decideRotation` is, and writes the outcome, in one
-   * step with it. Grace and recovery are measured by the store's own clock, where it has one. `reused` ends the session.
+   * step with it. Grace and recovery are measured by the store's own clock, where it has one. `reused` ends the session; `late` writes
+   * nothing: the call was held up on the way to the store, and the session has moved on meanwhile.
    */
   rotate (attempt: RotationAttempt): Promise<Rotation>
   /**
