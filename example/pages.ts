@@ -4,6 +4,7 @@ import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
+import { withDualToken } from '../lib/index.ts'
 
 const FILES = [
   { url: '/', file: 'page.html', type: 'text/html; charset=utf-8' },
@@ -26,7 +27,7 @@ const DOCS_POLICY = "default-src 'none'; script-src 'self'; style-src 'self' 'un
   "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 async function addPages (fastify: FastifyInstance): Promise<void> {
-  await fastify.register(swagger, { openapi: { info: { title: 'fastify-dual-token: the example server', version: '1' } } })
+  await fastify.register(swagger, withDualToken({ openapi: { info: { title: 'fastify-dual-token: the example server', version: '1' } } }))
   await fastify.register(swaggerUi, { routePrefix: '/docs', staticCSP: DOCS_POLICY })
 
   for (const { url, file, type } of FILES) {
