@@ -6,10 +6,10 @@ import { readdirSync } from 'node:fs'
 const VERSIONS = ['22', '24']
 
 /**
- * What these look at is the same under any version: pages, import lines, figures; the package, which runs under all of them anyway; and the
+ * What these look at is the same under any version: pages, import lines, figures, browsers; the package, which runs under all of them anyway; and the
  * decisions of sessions in long games of virtual time.
  */
-const LEFT_OUT = new Set(['api-reference', 'bench', 'docs', 'imports', 'memory', 'model-sessions', 'package'])
+const LEFT_OUT = new Set(['api-reference', 'bench', 'client-browser', 'docs', 'example-page', 'imports', 'memory', 'model-sessions', 'package'])
 
 const files = readdirSync('test')
   .filter(name => name.endsWith('.test.ts') && !LEFT_OUT.has(name.slice(0, -'.test.ts'.length)))
