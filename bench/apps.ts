@@ -3,7 +3,8 @@ import fastifyJwt from '@fastify/jwt'
 // At the version that @fastify/jwt uses.
 import { createVerifier } from 'fast-jwt'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
-import dualToken, { type DualTokenKey, type DualTokenOptions } from '../lib/index.ts'
+import { Redis } from 'ioredis'
+import dualToken, { memoryStore, redisStore, type DualTokenKey, type DualTokenOptions, type SessionStore } from '../lib/index.ts'
 
 export const SECRET = 'bench-only-secret-f3b1c9d27e5a4860'
 /** The key of RFC 8037 appendix A.1: the processes share it. */
@@ -18,9 +19,7 @@ export const USER = { user_id: 42, name: 'Ada Lovelace', role: 'member' }
 /** Fewer tokens than are sent in turns: when its turn comes again, a token is long forgotten. */
 const FEW = 1_000
 
-export type AppName = 'bare' | 'guarded' | 'guarded, forgetful' | 'guarded, no cache' | 'guarded, EdDSA' | 'fast-jwt' | '@fastify/jwt'
-
-export const apps: Readonly<Record<AppName, () => Promise<FastifyInstance>>> = {
+export const apps = {
   bare,
   guarded: () => guarded(10_000),
   'guarded, forgetful': () => guarded(FEW),
@@ -29,6 +28,15 @@ export const apps: Readonly<Record<AppName, () => Promise<FastifyInstance>>> = {
   'fast-jwt': fastJwtAlone,
   '@fastify/jwt': fastifyJwtAsDocumented
 }
+
+/** The same guarded route and the ready routes, with sessions and without. */
+export const sessionApps = {
+  'no sessions': () => withRoutes(),
+  'sessions in memory': () => withRoutes(memoryStore({ maxSessions: 1_000_000 })),
+  'sessions in Redis': () => withRedis(process.env.REDIS_URL!)
+}
+
+export type AppName = keyof typeof apps | keyof typeof sessionApps
 
 async function bare (): Promise<FastifyInstance> {
   const fastify = Fastify()
@@ -40,6 +48,20 @@ async function guarded (cache: number, signer: DualTokenOptions = { secret: SECR
   const fastify = Fastify()
   await fastify.register(dualToken, { ...signer, cache })
   fastify.get('/', { preHandler: fastify.loginRequired }, async request => ({ user_id: request.user!.user_id }))
+  return fastify
+}
+
+async function withRoutes (store?: SessionStore): Promise<FastifyInstance> {
+  const fastify = Fastify()
+  await fastify.register(dualToken, { secret: SECRET, routes: { login: () => USER }, ...(store && { sessions: { store } }) })
+  fastify.get('/', { preHandler: fastify.loginRequired }, async request => ({ user_id: request.user!.user_id }))
+  return fastify
+}
+
+export async function withRedis (url: string): Promise<FastifyInstance> {
+  const client = new Redis(url)
+  const fastify = await withRoutes(redisStore(client))
+  fastify.addHook('onClose', async () => client.disconnect())
   return fastify
 }
 

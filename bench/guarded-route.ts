@@ -1,11 +1,7 @@
 // What does a guarded route cost a server, beside a bare one and one guarded by @fastify/jwt?
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import { type AppName, apps, USER } from './apps.ts'
-import type { Load, LoadResult } from './client.ts'
-import { type Case, compare, report, sampleOf, type Size } from './measure.ts'
-import type { ServerState } from './server.ts'
+import { type Child, loadOf, startClient, startServer } from './child.ts'
+import { type Case, compare, report, type Size } from './measure.ts'
 
 const TOKENS = 5_000
 
@@ -13,19 +9,10 @@ const TOKENS = 5_000
 export async function benchGuardedRoute (size: Size): Promise<string> {
   const tokens = await issueTokens('guarded', TOKENS)
   const signed = await issueTokens('guarded, EdDSA', 1)
-  const client = startChild('client.ts')
-  const servers = new Map(Object.keys(apps).map(name => [name, startChild('server.ts', name)]))
-
-  function load (app: AppName, tokens: readonly string[]): Case {
-    const server = servers.get(app)!
-    return async function run (count) {
-      const { port, cpu } = await ask<ServerState>(server, {})
-      const load: Load = { port, tokens, answer: JSON.stringify({ user_id: USER.user_id }), count }
-      const { elapsed } = await ask<LoadResult>(client, load)
-      const after = (await ask<ServerState>(server, {})).cpu
-      return sampleOf({ user: after.user - cpu.user, system: after.system - cpu.system }, elapsed, count)
-    }
-  }
+  const client = startClient()
+  const names = Object.keys(apps) as Array<keyof typeof apps>
+  const servers = new Map<AppName, Child>(names.map(name => [name, startServer(name)]))
+  const load = (app: AppName, tokens: readonly string[]): Case => loadOf(client, servers.get(app)!, tokens)
 
   const one = tokens.slice(0, 1)
   try {
@@ -55,32 +42,10 @@ export async function benchGuardedRoute (size: Size): Promise<string> {
 }
 
 /** Different access tokens of one user. */
-async function issueTokens (app: AppName, count: number): Promise<readonly string[]> {
+async function issueTokens (app: keyof typeof apps, count: number): Promise<readonly string[]> {
   const fastify = await apps[app]()
   const replies = await Promise.all(Array.from({ length: count }, (_, device) =>
     fastify.dualToken.issueTokens({ ...USER, device }, { needRefreshToken: false })))
   await fastify.close()
   return replies.map(({ token }) => token)
-}
-
-interface Child {
-  readonly process: ChildProcess
-  /** Aborted when the process ends. */
-  readonly ended: AbortSignal
-}
-
-function startChild (file: string, ...args: string[]): Child {
-  const ended = new AbortController()
-  // `env -u`: without the loaders and the coverage of a test runner, which are not to be measured.
-  const command = ['-u', 'NODE_OPTIONS', process.execPath, '--import', 'tsx', fileURLToPath(new URL(file, import.meta.url)), ...args]
-  const child = spawn('env', command, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
-  child.once('exit', () => ended.abort())
-  return { process: child, ended: ended.signal }
-}
-
-/** One message, one answer; fails when the process ends instead. */
-async function ask<Answer> (child: Child, message: object): Promise<Answer> {
-  child.process.send(message)
-  const [answer] = await once(child.process, 'message', { signal: child.ended })
-  return answer
 }

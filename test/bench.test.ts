@@ -4,7 +4,9 @@ import { benchGuardedRoute } from '../bench/guarded-route.ts'
 import { benchIssue } from '../bench/issue.ts'
 import { benchKeys } from '../bench/keys.ts'
 import { ratio, report } from '../bench/measure.ts'
+import { benchSessions } from '../bench/sessions.ts'
 import { benchVerify } from '../bench/verify.ts'
+import { startRedis, withoutServer } from './redis.ts'
 
 const SMALL = { rounds: 1, count: 40, warmUp: 1 }
 
@@ -21,6 +23,16 @@ for (const [name, bench, lines] of [
   test(`the ${name} benchmark runs every case and names what it compares`, async t => {
     const text = await bench(SMALL)
     for (const line of lines) t.match(text, `\n  ${line} `)
+    t.notMatch(text, /NaN|Infinity|undefined/)
+  })
+}
+
+for (const place of ['memory', 'Redis'] as const) {
+  test(`the sessions benchmark runs every case in ${place} and names what it compares`, { skip: place === 'Redis' && withoutServer }, async t => {
+    const text = await benchSessions(SMALL, place === 'Redis' ? (await startRedis(t)).url : undefined)
+    for (const line of ['no sessions', 'sessions in memory, 1,000 tokens', 'in memory ÷ none', 'in memory']) t.match(text, `\n  ${line} `)
+    const lines = ['sessions in Redis, 1,000 tokens', 'in Redis ÷ none', 'in Redis ÷ in memory', 'round trips to Redis for one refresh: 1.00']
+    for (const line of lines) t.equal(text.includes(`\n  ${line}`), place === 'Redis', line)
     t.notMatch(text, /NaN|Infinity|undefined/)
   })
 }

@@ -8,7 +8,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Redis, type RedisOptions } from 'ioredis'
-import type { Test } from 'tap'
 
 const { REDIS_URL } = process.env
 const required = process.env.REQUIRE_REDIS === '1'
@@ -19,6 +18,11 @@ export const withoutServer: string | false = !installed && !required && 'no redi
 
 /** The `skip` of tests that need any Redis. */
 export const withoutRedis: string | false = REDIS_URL === undefined && withoutServer && `${withoutServer}, and REDIS_URL is not set`
+
+/** What the server or the client ends with: a test, or whoever calls the same back. */
+export interface Owner {
+  teardown (end: () => unknown): unknown
+}
 
 export type ClientOptions = Omit<RedisOptions, 'replyMapping'>
 
@@ -46,7 +50,7 @@ export interface RedisPlace {
  *
  * @param settings as on the command line, such as `['--appendonly', 'yes']`
  */
-export async function startRedis (t: Test, settings: string[] = []): Promise<RedisServer> {
+export async function startRedis (t: Owner, settings: string[] = []): Promise<RedisServer> {
   const directory = mkdtempSync(join(tmpdir(), 'redis-'))
   const port = await freePort()
   let server = await spawnRedis(directory, port, settings)
@@ -77,7 +81,7 @@ export async function startRedis (t: Test, settings: string[] = []): Promise<Red
 }
 
 /** A connected client and a prefix that no other test uses, on the Redis of REDIS_URL or one of its own. */
-export async function openRedis (t: Test): Promise<RedisPlace> {
+export async function openRedis (t: Owner): Promise<RedisPlace> {
   const url = REDIS_URL ?? (await startRedis(t)).url
   const prefix = `test-${randomUUID()}:`
   const client = await connect(t, url)
@@ -108,7 +112,7 @@ export function eventOf (client: Redis, name: 'ready' | 'close'): Promise<void> 
   return new Promise(resolve => client.once(name, () => resolve()))
 }
 
-async function connect (t: Test, url: string, options: ClientOptions = {}): Promise<Redis> {
+async function connect (t: Owner, url: string, options: ClientOptions = {}): Promise<Redis> {
   const { hostname: host, port } = new URL(url)
   const client = new Redis({ host, port: Number(port || 6379), ...options })
   // Said again by the command that fails.
