@@ -6,7 +6,7 @@ import { isUserId } from './user.ts'
 import { refused, type Verdict } from './verdict.ts'
 
 const EXPIRED = refused('EXPIRED', 'expired')
-const NOT_AN_OBJECT = refused('INVALID', 'payload is not an object')
+const NOT_AN_OBJECT = refused('INVALID', 'payload is not an object in UTF-8')
 const BAD_EXP = refused('INVALID', 'exp')
 const BAD_NBF = refused('INVALID', 'nbf')
 const BAD_IAT = refused('INVALID', 'iat')
@@ -19,15 +19,15 @@ const BAD_SESSION = refused('INVALID', 'session')
 
 type Payload = Record<string, unknown>
 
-/** Judges a payload at a moment, in epoch seconds; at null, whatever the time. */
-export type JudgeClaims = (payload: unknown, now: number | null) => Verdict
+/** Judges a payload, null when it is no object, at a moment, in epoch seconds; at null, whatever the time. */
+export type JudgeClaims = (payload: Payload | null, now: number | null) => Verdict
 
 export function createJudgeClaims (settings: Settings): JudgeClaims {
   const { accessLifetime, refreshLifetime, clockTolerance, skew, issuer, audience, userIdClaim, sessions } = settings
 
   return function judgeClaims (payload, now) {
-    if (typeof payload !== 'object' || payload === null || Array.isArray(payload)) return NOT_AN_OBJECT
-    const claims = sealObject(payload as Payload)
+    if (payload === null) return NOT_AN_OBJECT
+    const claims = sealObject(payload)
 
     const { exp, nbf, iat, iss, aud, refresh } = claims
     if (!isFinite(exp)) return BAD_EXP

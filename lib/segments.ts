@@ -13,6 +13,8 @@ export interface Segments {
   readonly header: string
   readonly payload: string
   readonly signature: string
+  /** What the signature is over: the text before it. */
+  readonly input: string
 }
 
 const COMPACT = /^[\w-]+\.[\w-]+\.[\w-]+$/
@@ -27,7 +29,7 @@ export function split (token: string): Segments | null {
   const payload = token.slice(first + 1, last)
   const signature = token.slice(last + 1)
   if (header.length % 4 === 1 || payload.length % 4 === 1 || !isCanonical(signature)) return null
-  return { header, payload, signature }
+  return { header, payload, signature, input: token.slice(0, last) }
 }
 
 /** The bits of the last character that no byte takes up must be zero: otherwise one signature has several spellings. */
@@ -39,13 +41,8 @@ function isCanonical (segment: string): boolean {
   return (ALPHABET.indexOf(segment.at(-1)!) & unused) === 0
 }
 
-/** Whether the bytes of a segment are UTF-8; JSON.parse alone would read bad bytes as U+FFFD. */
-export function isUtf8Segment (segment: string): boolean {
-  return isUtf8(Buffer.from(segment, 'base64url'))
-}
-
 /**
- * The JSON object in a segment; null when it is not UTF-8 or not an object.
+ * The JSON object in a segment; null when it is not UTF-8, of which JSON.parse alone would read bad bytes as U+FFFD, or not an object.
  *
  * @throws SyntaxError when it is not JSON
  */

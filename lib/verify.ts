@@ -3,14 +3,13 @@ import { LRUCache } from 'lru-cache'
 import type { JudgeClaims } from './claims.ts'
 import type { KeyRing } from './keys.ts'
 import type { Settings } from './options.ts'
-import { isUtf8Segment, MAX_TOKEN_LENGTH, split } from './segments.ts'
+import { MAX_TOKEN_LENGTH, parseSegment, split } from './segments.ts'
 import { refused, type Accepted, type Verdict } from './verdict.ts'
 
 const TOO_LONG = refused('INVALID', 'too long')
 const MALFORMED = refused('INVALID', 'not a compact JWS')
-const BAD_HEADER = refused('INVALID', 'header')
 const BAD_SIGNATURE = refused('INVALID', 'signature')
-const NOT_UTF8 = refused('INVALID', 'payload is not UTF-8')
+const NOT_JSON = refused('INVALID', 'not JSON')
 
 /** Judges a token as of now. Never throws. A token is remembered as the string it comes in: see `copyOf`. */
 export type Verify = (token: string) => Verdict
@@ -49,22 +48,15 @@ export function createVerify (settings: Settings, ring: KeyRing, judgeClaims: Ju
     const segments = split(token)
     if (segments === null) return MALFORMED
 
+    const { header, payload, signature, input } = segments
     try {
-      for (const key of ring.keysFor(segments.header)) {
-        if (segments.signature.length !== key.signatureLength) continue
-        let payload: unknown
-        try {
-          payload = key.verify(token)
-        } catch {
-          // Not this key's signature, or nothing it can read: the next key may do better.
-          continue
-        }
-        return isUtf8Segment(segments.payload) ? judgeClaims(payload, now) : NOT_UTF8
+      for (const key of ring.keysFor(header)) {
+        if (key.hasSigned(input, signature)) return judgeClaims(parseSegment(payload), now)
       }
       return BAD_SIGNATURE
     } catch {
-      // The message of what was thrown can quote the token, so it goes no further.
-      return BAD_HEADER
+      // The message of what was thrown quotes the token, so it goes no further.
+      return NOT_JSON
     }
   }
 }

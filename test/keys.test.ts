@@ -4,7 +4,7 @@ import { createKeyFactory } from '../lib/jwt.ts'
 import { readKeys } from '../lib/key-options.ts'
 import { createKeyRing, createNamedKeyRing, type KeyRing, type NamedKeyRing } from '../lib/keys.ts'
 import { ALGORITHMS, mintWith, PAIRS, publicRingKey, ringKey, signAs } from './key-pairs.ts'
-import { accessClaims, encode, mint, OTHER_SECRET, SECRET } from './tokens.ts'
+import { accessClaims, encode, isSignedBy, mint, OTHER_SECRET, SECRET } from './tokens.ts'
 
 function createRing (...secrets: string[]): KeyRing {
   return createKeyRing(secrets.map(secret => Buffer.from(secret)), createKeyFactory(Fastify()))
@@ -21,8 +21,8 @@ test('the first key signs', async t => {
 
 test('all keys are tried, in order', async t => {
   const [first, second, ...none] = createRing(SECRET, OTHER_SECRET).keysFor(encode('{"alg":"HS256","typ":"JWT"}'))
-  t.match(first!.verify(mint(accessClaims(), SECRET)), accessClaims())
-  t.match(second!.verify(mint(accessClaims(), OTHER_SECRET)), accessClaims())
+  t.ok(isSignedBy(first!, mint(accessClaims(), SECRET)))
+  t.ok(isSignedBy(second!, mint(accessClaims(), OTHER_SECRET)))
   t.strictSame(none, [])
 })
 
@@ -77,7 +77,7 @@ test('a token finds the one key that its kid names, whoever wrote the header', a
       const [key, ...others] = ring.keysFor(encode(JSON.stringify(header)))
       t.strictSame(others, [])
       t.match(key, { kid, algorithm: alg })
-      t.match(key!.verify(signAs(alg, PAIRS[alg][0].privateKey, header, accessClaims())), accessClaims())
+      t.ok(isSignedBy(key!, signAs(alg, PAIRS[alg][0].privateKey, header, accessClaims())))
     }
   }
 })
@@ -100,7 +100,7 @@ test('a name may be any text', async t => {
   for (const kid of ['constructor', '__proto__', ' ', '"', 'ключ', '\u0000', '\ud800', 'k'.repeat(256)]) {
     const ring = createNamedRing(ringKey('EdDSA', kid))
     const token = ring.sign(accessClaims())
-    t.match(ring.keysFor(token.split('.')[0]!)[0]!.verify(token), accessClaims(), JSON.stringify(kid))
+    t.ok(isSignedBy(ring.keysFor(token.split('.')[0]!)[0]!, token), JSON.stringify(kid))
     t.equal(ring.keysFor(encode(JSON.stringify({ kid, alg: 'EdDSA' }))).length, 1, JSON.stringify(kid))
   }
 })
@@ -110,7 +110,7 @@ test('named secrets make a ring too', async t => {
   t.equal(ring.sign(accessClaims()), signAs('HS256', SECRET, { alg: 'HS256', typ: 'JWT', kid: 'a' }, accessClaims()))
   const [key, ...others] = ring.keysFor(encode('{"alg":"HS256","kid":"b"}'))
   t.strictSame(others, [])
-  t.match(key!.verify(mint(accessClaims(), OTHER_SECRET)), accessClaims())
+  t.ok(isSignedBy(key!, mint(accessClaims(), OTHER_SECRET)))
   t.strictSame(ring.keysFor(encode('{"alg":"HS256","typ":"JWT"}')), [], 'of named keys, a token says which')
 })
 
@@ -119,7 +119,7 @@ test('a ring that begins with a public key can verify and not sign', async t => 
   t.notOk(ring.canSign)
   t.throws(() => ring.sign({}), { code: 'FST_DUAL_TOKEN_OPTION_INVALID', message: 'Option keys must begin with a private key for tokens to be issued.' })
   const token = mintWith('ES256', 'k1', accessClaims())
-  t.match(ring.keysFor(token.split('.')[0]!)[0]!.verify(token), accessClaims())
+  t.ok(isSignedBy(ring.keysFor(token.split('.')[0]!)[0]!, token))
 })
 
 test('a ring is replaced whole', async t => {

@@ -7,7 +7,7 @@ import { readKeys } from '../lib/key-options.ts'
 import { createKeyRing } from '../lib/keys.ts'
 import { split } from '../lib/segments.ts'
 import { createApp } from './app.ts'
-import { accessClaims, accessToken, encode, forge, SECRET } from './tokens.ts'
+import { accessClaims, accessToken, claimsIn, encode, forge, isSignedBy, SECRET } from './tokens.ts'
 
 const CLAIMS = JSON.stringify(accessClaims())
 
@@ -21,16 +21,16 @@ test('appendix A.1: the example under HS256 verifies with its key', t => {
   const { header } = split(A1_TOKEN)!
   const [key, ...others] = createKeyRing([A1_KEY], createKeyFactory(Fastify())).keysFor(header)
   t.same(others, [])
-  t.same(key!.verify(A1_TOKEN), { iss: 'joe', exp: 1_300_819_380, 'http://example.com/is_root': true })
+  t.ok(isSignedBy(key!, A1_TOKEN))
   t.end()
 })
 
 test('appendix A.1: the example does not verify with another key, nor with another payload', t => {
   const other = createKeyRing([Buffer.from(A1_KEY).reverse()], createKeyFactory(Fastify()))
-  t.throws(() => other.keysFor(split(A1_TOKEN)!.header)[0]!.verify(A1_TOKEN))
+  t.notOk(isSignedBy(other.keysFor(split(A1_TOKEN)!.header)[0]!, A1_TOKEN))
   const own = createKeyRing([A1_KEY], createKeyFactory(Fastify()))
   const [header, , signature] = A1_TOKEN.split('.')
-  t.throws(() => own.keysFor(header!)[0]!.verify(`${header}.${encode('{"iss":"eve"}')}.${signature}`))
+  t.notOk(isSignedBy(own.keysFor(header!)[0]!, `${header}.${encode('{"iss":"eve"}')}.${signature}`))
   t.end()
 })
 
@@ -67,22 +67,23 @@ for (const [appendix, token, given] of [
 ] as const) {
   test(`appendix ${appendix}: the example verifies with its key as a JWK, and with one bit changed it does not`, async t => {
     const key = createKeyFactory(Fastify())(readKeys([{ kid: 'k', ...given }])[0])
-    t.same(key.verify(token), JOE)
+    t.ok(isSignedBy(key, token))
     const [header, payload, signature] = token.split('.') as [string, string, string]
-    t.equal(signature.length, key.signatureLength)
     const bytes = Buffer.from(signature, 'base64url')
     for (let bit = 0; bit < bytes.length * 8; bit += 5) {
       const changed = Buffer.from(bytes)
       changed[bit >> 3]! ^= 1 << (bit & 7)
-      t.throws(() => key.verify(`${header}.${payload}.${encode(changed)}`))
+      t.notOk(isSignedBy(key, `${header}.${payload}.${encode(changed)}`))
     }
-    t.throws(() => key.verify(`${header}.${encode('{"iss":"eve"}')}.${signature}`))
+    t.notOk(isSignedBy(key, `${header}.${encode('{"iss":"eve"}')}.${signature}`))
   })
 }
 
 test('appendix A.3: the key of the example signs what it verifies', async t => {
   const key = createKeyFactory(Fastify())(readKeys([{ kid: 'k', algorithm: 'ES256', privateKey: A3_KEY }])[0])
-  t.same(key.verify(key.sign({ ...JOE, iat: 1_300_000_000 })), { ...JOE, iat: 1_300_000_000 })
+  const token = key.sign({ ...JOE, iat: 1_300_000_000 })
+  t.ok(isSignedBy(key, token))
+  t.same(claimsIn(token), { ...JOE, iat: 1_300_000_000 })
 })
 
 test('appendix A.4: its curve, P-521, serves none of the algorithms here', async t => {

@@ -1,5 +1,4 @@
 // RFC 8037, Ed25519 in JOSE: the examples of its appendix A.
-import { verify } from 'node:crypto'
 import Fastify from 'fastify'
 import { test } from 'tap'
 import { createKeyFactory } from '../lib/jwt.ts'
@@ -8,7 +7,7 @@ import { thumbprintOf } from '../lib/keygen.ts'
 import { readKeys, type PublicRingKey } from '../lib/key-options.ts'
 import { createApp } from './app.ts'
 import { signatureOf } from './key-pairs.ts'
-import { encode } from './tokens.ts'
+import { encode, isSignedBy } from './tokens.ts'
 
 /** Appendix A.1. */
 const PRIVATE = { kty: 'OKP', crv: 'Ed25519', d: 'nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A', x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo' }
@@ -37,23 +36,23 @@ test('appendix A.4: the signature', async t => {
 })
 
 test('appendix A.5: the example verifies with the key as it was read; a token it is not, for its payload is no JSON', async t => {
-  t.ok(verify(null, Buffer.from(INPUT), keys[0].publicKey, Buffer.from(SIGNATURE, 'base64url')))
+  t.ok(key.hasSigned(INPUT, SIGNATURE))
   const { app } = await createApp(t, { keys: [{ kid: 'k', algorithm: 'EdDSA', privateKey: PRIVATE }] })
   t.throws(() => app.dualToken.verifyToken(`${INPUT}.${SIGNATURE}`), { code: 'FST_DUAL_TOKEN_ACCESS_INVALID' })
 })
 
 test('section 3.1: a signature of another length or with a changed bit is refused', async t => {
   const token = key.sign({ iat: 7 })
-  t.same(key.verify(token), { iat: 7 })
+  t.ok(isSignedBy(key, token))
   const input = token.slice(0, token.lastIndexOf('.'))
   const bytes = Buffer.from(token.slice(input.length + 1), 'base64url')
   for (const changed of [bytes.subarray(0, 63), Buffer.concat([bytes, Buffer.of(0)]), Buffer.concat([bytes, bytes]), Buffer.alloc(64)]) {
-    t.throws(() => key.verify(`${input}.${encode(changed)}`))
+    t.notOk(isSignedBy(key, `${input}.${encode(changed)}`))
   }
   for (let bit = 0; bit < 512; bit++) {
     const changed = Buffer.from(bytes)
     changed[bit >> 3]! ^= 1 << (bit & 7)
-    t.throws(() => key.verify(`${input}.${encode(changed)}`))
+    t.notOk(isSignedBy(key, `${input}.${encode(changed)}`))
   }
 })
 
@@ -64,5 +63,5 @@ test('section 3.1: the order of the group added to a signature is another spelli
   const bytes = Buffer.from(token.slice(input.length + 1), 'base64url')
   const s = BigInt(`0x${Buffer.from(bytes.subarray(32)).reverse().toString('hex')}`) + order
   const spelt = Buffer.concat([bytes.subarray(0, 32), Buffer.from(s.toString(16).padStart(64, '0'), 'hex').reverse()])
-  t.throws(() => key.verify(`${input}.${encode(spelt)}`))
+  t.notOk(isSignedBy(key, `${input}.${encode(spelt)}`))
 })

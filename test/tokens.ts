@@ -1,5 +1,6 @@
 // Tokens made with node:crypto alone, so that a bug in the signer cannot hide one in the verifier.
 import { createHmac } from 'node:crypto'
+import type { Key } from '../lib/jwt.ts'
 
 export const SECRET = 'correct horse battery staple, forty bytes'
 export const OTHER_SECRET = 'eleven purple monkeys juggle nine lanterns'
@@ -53,4 +54,10 @@ export function refreshToken (more?: Payload, secret?: string | Uint8Array): str
 /** What a token says, whoever signed it. */
 export function claimsIn (token: string): Payload {
   return JSON.parse(Buffer.from(token.split('.')[1]!, 'base64url').toString())
+}
+
+/** Whether a key has signed a token. */
+export function isSignedBy (key: Key, token: string): boolean {
+  const last = token.lastIndexOf('.')
+  return key.hasSigned(token.slice(0, last), token.slice(last + 1))
 }
