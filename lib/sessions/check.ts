@@ -2,7 +2,7 @@
 import { LRUCache } from 'lru-cache'
 import type { SessionSettings } from '../session-options.ts'
 import type { Claims, UserId } from '../types.ts'
-import { refused, type Verdict } from '../verdict.ts'
+import { refused, type Accepted, type Verdict } from '../verdict.ts'
 import type { Ask } from './ask.ts'
 import { createBackground } from './background.ts'
 import type { Emit } from './events.ts'
@@ -32,17 +32,23 @@ export function createCheckSession ({ settings, now, userIdOf, feed, ask, emit }
   const { keepFor, onStale, rotate } = settings
   const background = createBackground()
   const confirmed = new LRUCache<string, true>({ max: CONFIRMATIONS })
+  /** Verdicts of confirmed generations, which the verifier remembers: a quicker look than by name. */
+  const settled = new WeakSet<Verdict>()
 
   /** Tells the store, once, that the owner has got this generation: from then on its parent is worth nothing. */
-  function confirm (claims: Claims, sessionId: string, generation: number): void {
+  function confirm (verdict: Accepted, sessionId: string, generation: number): void {
+    if (settled.has(verdict)) return
     const key = `${sessionId}${generation}`
-    if (confirmed.get(key)) return
+    if (confirmed.get(key)) {
+      settled.add(verdict)
+      return
+    }
     background(key, async () => {
       const outcome = await ask(store => store.confirm({ sessionId, generation, now: now(), keepFor }))
       confirmed.set(key, true)
       if (outcome !== 'reused') return
       feed.add([sessionId])
-      emit('reused', sessionId, { userId: userIdOf(claims), reason: 'an access token that a recovery displaced' })
+      emit('reused', sessionId, { userId: userIdOf(verdict.claims), reason: 'an access token that a recovery displaced' })
     })
   }
 
@@ -65,7 +71,7 @@ export function createCheckSession ({ settings, now, userIdOf, feed, ask, emit }
     }
     if (claims.refresh) return verdict
     if (claims.iat === undefined || claims.iat < feed.remembersSince()) return FORGOTTEN
-    if (rotate && gen > 0) confirm(claims, sid, gen)
+    if (rotate && gen > 0) confirm(verdict, sid, gen)
     return verdict
   }
 }
