@@ -1,6 +1,6 @@
 // The key ring → the JWK Set that other services verify with (RFC 7517 section 5), and the route that serves it.
 import { createHash } from 'node:crypto'
-import type { FastifyPluginCallback } from 'fastify'
+import type { FastifyPluginAsync } from 'fastify'
 import type { JwksSettings } from './jwks-options.ts'
 import { isSymmetric, type RingKeys } from './key-options.ts'
 
@@ -19,10 +19,10 @@ export function keySetOf (keys: RingKeys): KeySet {
 }
 
 /** The route: open, cacheable, and always of the ring as it is now. */
-export function createJwksRoute ({ path, maxAge }: JwksSettings, ring: { readonly keys: RingKeys }): FastifyPluginCallback {
+export function createJwksRoute ({ path, maxAge }: JwksSettings, ring: { readonly keys: RingKeys }): FastifyPluginAsync {
   let keySet = keySetOf(ring.keys)
 
-  return function registerJwksRoute (fastify, _options, done) {
+  return async function registerJwksRoute (fastify) {
     fastify.get(path, { exposeHeadRoute: true }, (request, reply) => {
       if (keySet.keys !== ring.keys) keySet = keySetOf(ring.keys)
       const { body, etag } = keySet
@@ -30,7 +30,6 @@ export function createJwksRoute ({ path, maxAge }: JwksSettings, ring: { readonl
       if (isKnown(request.headers['if-none-match'], etag)) return reply.code(304).send()
       return reply.type('application/jwk-set+json').send(body)
     })
-    done()
   }
 }
 

@@ -1,6 +1,6 @@
 // The ready routes: POST credentials → a pair, PUT with a refresh token → an access token; with sessions, those of sessions too.
 import { Type } from '@sinclair/typebox'
-import type { FastifyInstance, FastifyPluginCallback, FastifyReply } from 'fastify'
+import type { FastifyInstance, FastifyPluginAsync, FastifyReply } from 'fastify'
 import type { CreateRefusal } from './errors.ts'
 import { acceptJsonOnly, discardBodies, optionsOf } from './ready-route.ts'
 import { bodyErrors, type DescribedError } from './replies.ts'
@@ -37,25 +37,14 @@ export interface RouteParts extends Omit<SessionRouteParts, 'sessions'> {
 }
 
 /** Each kind of route reads bodies in its own way and so gets its own context: the application's parsers are left alone. */
-export function createRoutes (routes: RouteSettings, parts: RouteParts): FastifyPluginCallback {
+export function createRoutes (routes: RouteSettings, parts: RouteParts): FastifyPluginAsync {
   const { sessions } = parts
 
-  return function registerRoutes (fastify, _options, done) {
-    fastify.register((context, _options, done) => {
-      addLoginRoute(context, routes, parts)
-      done()
-    })
-    fastify.register((context, _options, done) => {
-      addRefreshRoute(context, routes, parts)
-      done()
-    })
-    if (sessions !== null) {
-      fastify.register((context, _options, done) => {
-        addSessionRoutes(context, routes, { ...parts, sessions })
-        done()
-      })
-    }
-    done()
+  // Async: what Fastify has against a route then fails the boot; thrown from a callback it would end the process.
+  return async function registerRoutes (fastify) {
+    fastify.register(async context => addLoginRoute(context, routes, parts))
+    fastify.register(async context => addRefreshRoute(context, routes, parts))
+    if (sessions !== null) fastify.register(async context => addSessionRoutes(context, routes, { ...parts, sessions }))
   }
 }
 

@@ -1,9 +1,10 @@
 import fastifyJwt from '@fastify/jwt'
 import Fastify, { type FastifyInstance } from 'fastify'
+import { generateKeyPairSync } from 'node:crypto'
 import { createRequire } from 'node:module'
 import { test, type Test } from 'tap'
 import * as publicNames from '../lib/index.ts'
-import { dualToken, type DualTokenOptions, type DualTokenUser } from '../lib/index.ts'
+import { dualToken, memoryStore, type DualTokenOptions, type DualTokenUser } from '../lib/index.ts'
 import { bearer, createApp, createClock } from './app.ts'
 import { accessClaims, accessToken, mint, NOW, OTHER_SECRET, refreshClaims, refreshToken, SECRET } from './tokens.ts'
 
@@ -175,6 +176,20 @@ test('a body schema that does not compile fails at boot', async t => {
   const app = createServer(t)
   app.register(dualToken, { secret: SECRET, routes: { body: { type: 'no such type' }, login: () => null } })
   await t.rejects(Promise.resolve(app.ready()), { code: 'FST_ERR_SCH_VALIDATION_BUILD' })
+})
+
+test('a ready route that Fastify does not accept fails at boot, and ends no process', async t => {
+  const { privateKey } = generateKeyPairSync('ed25519')
+  const taken: Array<['POST' | 'PUT' | 'DELETE' | 'GET', string]> =
+    [['POST', '/authorizations'], ['PUT', '/authorizations'], ['DELETE', '/authorizations'], ['GET', '/.well-known/jwks.json']]
+  for (const [method, url] of taken) {
+    const app = createServer(t)
+    app.route({ method, url, handler: async () => 'taken' })
+    app.register(dualToken, {
+      keys: [{ kid: 'k', algorithm: 'EdDSA', privateKey }], jwks: true, routes: { login: () => null }, sessions: { store: memoryStore() }
+    })
+    await t.rejects(Promise.resolve(app.ready()), { code: 'FST_ERR_DUPLICATED_ROUTE' }, method)
+  }
 })
 
 test('a Buffer is copied: wiping it afterwards changes no secret', async t => {
