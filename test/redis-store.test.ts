@@ -164,6 +164,16 @@ test('a client that answers numbers as strings is understood', { skip: withoutRe
   t.equal(await revoke(store, session.id), true)
 })
 
+test('what only waits in a transaction of the application is not taken for done', { skip: withoutRedis }, async t => {
+  const { client, prefix } = await openRedis(t)
+  const store = redisStore(client, { prefix })
+  const session = await create(store)
+  await client.multi({ pipeline: false })
+  for (const [name, call] of allCalls(store, session)) await t.rejects(call(), { message: /transaction/ }, name)
+  await client.discard()
+  t.equal((await store.rotate(attempt(session))).outcome, 'rotated')
+})
+
 test('a server that forgot the scripts is given them again', { skip: withoutServer }, async t => {
   const server = await startRedis(t)
   const client = await server.connect()

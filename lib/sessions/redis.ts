@@ -49,7 +49,10 @@ export function redisStore (client: RedisClient, { prefix = 'dual-token:' }: { p
     // A client that is not connected would queue the command, and run it when nobody waits for it any more.
     if (client.status !== undefined && client.status !== 'ready') throw new Error(`the Redis client is not ready: ${client.status}`)
     try {
-      return await client.evalsha(sha, keys.length, ...keys, ...values)
+      const reply = await client.evalsha(sha, keys.length, ...keys, ...values)
+      // The application has begun a transaction on this connection: nothing is done yet, and may never be.
+      if (reply === 'QUEUED') throw new Error('the Redis client is in a transaction')
+      return reply
     } catch (error) {
       if (!(error instanceof Error) || !error.message.includes('NOSCRIPT')) throw error
       return await client.eval(text, keys.length, ...keys, ...values)
