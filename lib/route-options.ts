@@ -34,6 +34,8 @@ export function readRoutes (options: object): RouteSettings {
   if (loadUser !== undefined && typeof loadUser !== 'function') throw flaw('loadUser', 'must be a function')
   if (!Array.isArray(tags)) throw flaw('tags', 'must be a list of strings')
   if (schema !== undefined && !isObject(schema)) throw flaw('schema', 'must be an object')
+  // Somebody would believe that it validates the credentials; the other routes, that take none, would be held to it.
+  for (const name of ['body', 'response']) if (Object.hasOwn(schema ?? {}, name)) throw flaw(`schema.${name}`, 'is not known')
   for (const [name, value] of Object.entries(rest)) {
     if (!PASSED_ON.has(name)) throw flaw(name, 'is not known')
     if (value === null) throw flaw(name, 'must not be null')

@@ -45,6 +45,15 @@ test('a member that is not known is refused, were it undefined', async t => {
   }
 })
 
+test('schema describes, and holds neither body nor response', t => {
+  for (const name of ['body', 'response']) {
+    t.throws(() => readRoutes({ login, schema: { summary: 'Signs in', [name]: { type: 'object' } } }), {
+      code: 'FST_DUAL_TOKEN_OPTION_INVALID', message: `Option routes.schema.${name} is not known.`
+    })
+  }
+  t.end()
+})
+
 test('what is passed on may be undefined but not null', async t => {
   t.doesNotThrow(() => readRoutes({ login, onRequest: undefined }))
   for (const name of ['onRequest', 'preHandler', 'config', 'bodyLimit']) {

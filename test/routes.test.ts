@@ -380,12 +380,6 @@ test('bodyLimit and errorHandler can be passed on', async t => {
   t.strictSame(await outcomeOf(put(app, { headers: {} })), [400, 'own FST_DUAL_TOKEN_REFRESH_MISSING'])
 })
 
-test('a schema for body or response that is passed on does not replace those of the routes', async t => {
-  const { app } = await createWith(t, { schema: { body: { type: 'null' }, response: { 201: { type: 'null' } } } })
-  t.equal((await post(app, { payload: { a: 1 } })).json().token_type, 'Bearer')
-  t.equal((await put(app)).json().token_type, 'Bearer')
-})
-
 test('the options are never written to, from boot to the last request', async t => {
   const onRequest = Object.freeze([Object.freeze<preHandlerHookHandler>((_request, _reply, done) => done())]) as preHandlerHookHandler[]
   const routes = Object.freeze<DualTokenRoutes>({
