@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseEnv } from 'node:util'
 import { test } from 'tap'
@@ -116,6 +116,14 @@ test('the command prints to the two outputs, and exits with the code', async t =
   t.equal(stderr, '')
   t.match(stdout, /^\{"kid":"k1",.*\}\nJWT_PRIVATE_KEY='\{.*\}'\nJWT_PUBLIC_KEY='\{.*\}'\n$/)
   t.strictSame(run('--nonsense'), { status: 1, stdout: '', stderr: "fastify-dual-token: Unknown option '--nonsense'. See --help.\n" })
+})
+
+test('the command says in one line that its output cannot be written', async t => {
+  const [command, ...rest] = [...node(join('lib', 'cli.ts')), 'keygen']
+  // Open for reading alone.
+  const { status, stderr } = spawnSync(command!, rest, { encoding: 'utf8', stdio: ['ignore', openSync('package.json', 'r'), 'pipe'] })
+  t.match(stderr, /^fastify-dual-token: .*\n$/)
+  t.equal(status, 1)
 })
 
 test('the command reads the arguments of its process', async t => {
