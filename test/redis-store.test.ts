@@ -328,6 +328,20 @@ test('revocations are forgotten when no access token can be alive', { skip: with
   t.strictSame(await client.zrange(feed, '0', '-1'), ['young'])
 })
 
+test('a process with a shorter lifetime of access tokens forgets nothing that others must remember', { skip: withoutRedis }, async t => {
+  const { client, prefix } = await openRedis(t)
+  const store = redisStore(client, { prefix })
+  const shorter = { now: NOW, keepFor: 61_000 }
+  const feed = `${prefix}{sessions}:revoked`
+  await store.revokedSince(null, CONTEXT)
+  const [seconds] = await client.time()
+  await client.zadd(feed, Number(seconds) * 1000 - 120_000, 'old')
+  await store.revoke({ sessionId: createRandom(), mustExist: false, ...shorter })
+  t.equal((await store.revokedSince(null, shorter)).sessionIds.includes('old'), true)
+  t.match(await client.zscore(feed, 'old'), /./)
+  t.ok(await client.pttl(feed) > 61_000)
+})
+
 test('each reading begins a minute before its cursor', { skip: withoutRedis }, async t => {
   const { client, prefix } = await openRedis(t)
   const store = redisStore(client, { prefix })

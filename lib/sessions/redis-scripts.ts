@@ -6,7 +6,12 @@ export interface Script {
   readonly sha: string
 }
 
-/** Numbers are written through `%.0f`: Lua would round microseconds to fourteen digits. */
+/**
+ * Processes whose access tokens live shorter may share the store, or a deployment change it: what is to be remembered for the longest
+ * lifetime of all is forgotten by none, so `remember` answers that.
+ *
+ * Numbers are written through `%.0f`: Lua would round microseconds to fourteen digits.
+ */
 const COMMON = `
 local time = redis.call('TIME')
 local micros = time[1] * 1000000 + time[2]
@@ -17,13 +22,16 @@ local function outlive (key, ms)
 end
 local function tell (feed, keepFor, channel, ids)
   for _, id in ipairs(ids) do redis.call('ZADD', feed, 'NX', whole(clock), id) end
-  redis.call('ZREMRANGEBYSCORE', feed, '-inf', '(' .. whole(clock - keepFor))
   outlive(feed, keepFor)
   redis.pcall('PUBLISH', channel, table.concat(ids, ' '))
 end
 local function remember (epoch, id, keepFor)
   if redis.call('EXISTS', epoch) == 0 then redis.call('HSET', epoch, 'id', id, 'since', whole(clock)) end
-  outlive(epoch, keepFor * 2)
+  local known = tonumber(redis.call('HGET', epoch, 'keepFor') or 0)
+  if keepFor > known then redis.call('HSET', epoch, 'keepFor', whole(keepFor)) end
+  local longest = math.max(keepFor, known)
+  outlive(epoch, longest * 2)
+  return longest
 end
 `
 
@@ -159,9 +167,9 @@ return records
 
 /** A page of the feed. Of the ids to pass over, some may be forgotten by now. KEYS: feed, epoch. ARGV: lowest score, ids to pass over, page size, keepFor, epoch id. */
 export const REVOKED_SINCE = script(`
-local keepFor = tonumber(ARGV[4])
-remember(KEYS[2], ARGV[5], keepFor)
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', '(' .. whole(clock - keepFor))
+local longest = remember(KEYS[2], ARGV[5], tonumber(ARGV[4]))
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', '(' .. whole(clock - longest))
+outlive(KEYS[1], longest)
 local skip = math.min(tonumber(ARGV[2]), redis.call('ZCOUNT', KEYS[1], ARGV[1], ARGV[1]))
 local rows = redis.call('ZRANGEBYSCORE', KEYS[1], ARGV[1], '+inf', 'WITHSCORES', 'LIMIT', skip, ARGV[3])
 local info = redis.pcall('INFO', 'server')

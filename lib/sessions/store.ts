@@ -35,7 +35,10 @@ export interface SessionRecord {
 export interface CallContext {
   /** The plugin's clock: expiries are measured by it. */
   readonly now: number
-  /** How long a revocation is remembered, and a record kept after `expiresAt`: until no access token of it can be alive. */
+  /**
+   * How long a revocation is remembered, and a record kept after `expiresAt`: until no access token of it can be alive. Processes may
+   * differ; then the longest counts.
+   */
   readonly keepFor: number
 }
 
