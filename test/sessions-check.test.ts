@@ -1,4 +1,5 @@
 import { test } from 'tap'
+import { memoryStore } from '../lib/index.ts'
 import { bearer } from './app.ts'
 import { backgroundDone, createSessionApp, createToldStore, FAILURES, outcomeOf, PATH, type SessionApp } from './session-app.ts'
 import { accessToken, claimsIn, refreshToken } from './tokens.ts'
@@ -188,4 +189,24 @@ test('a token without the claims of a session is invalid', async t => {
   for (const n of [undefined, '', 'x', 7, null]) t.equal(outcomeOf(await renew(refreshToken({ ...good, n }))), 'REFRESH_INVALID', `n ${n}`)
   t.equal(await me(accessToken(good)), '200')
   t.equal(outcomeOf(await renew(refreshToken(good))), 'REFRESH_REVOKED')
+})
+
+test('an access token of a longer lifetime, whose revocation may be forgotten here, is refused', async t => {
+  const store = memoryStore()
+  const longer = await createSessionApp(t, { told: createToldStore(store) })
+  const shorter = await createSessionApp(t, { told: createToldStore(store), accessExpiresIn: '5m' })
+  const { token, refresh_token: refreshed } = await longer.signIn()
+  for (const { clock } of [longer, shorter]) clock.advance(7000)
+  t.equal(await longer.me(token), '200')
+  t.equal(await shorter.me(token), 'ACCESS_EXPIRED', 'it has 200 seconds left, and is older than 5 minutes')
+  t.equal((await shorter.renew(refreshed)).statusCode, 201)
+})
+
+test('access tokens are good to their last moment', async t => {
+  const { clock, signIn, me } = await createSessionApp(t, { clockTolerance: 60 })
+  const { token } = await signIn()
+  clock.advance(7259)
+  t.equal(await me(token), '200')
+  clock.advance(1)
+  t.equal(await me(token), 'ACCESS_EXPIRED')
 })

@@ -12,6 +12,7 @@ import { sessionOf } from './stamp.ts'
 const STALE = refused('UNAVAILABLE', 'the feed of revoked sessions is cut')
 const ENDED = refused('REVOKED', 'session ended')
 const FORGOTTEN = refused('REVOKED', 'issued before the store remembers')
+const OUTLIVED = refused('EXPIRED', 'older than any token of our lifetime')
 
 const CONFIRMATIONS = 100_000
 
@@ -71,6 +72,8 @@ export function createCheckSession ({ settings, now, userIdOf, feed, ask, emit }
     }
     if (claims.refresh) return verdict
     if (claims.iat === undefined || claims.iat < feed.remembersSince()) return FORGOTTEN
+    // It was issued under a longer lifetime than ours, and we may have forgotten its revocation by now.
+    if (claims.iat * 1000 < now() - keepFor) return OUTLIVED
     if (rotate && gen > 0) confirm(verdict, sid, gen)
     return verdict
   }
