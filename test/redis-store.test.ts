@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Redis } from 'ioredis'
 import { test, type Test } from 'tap'
 import { newSession } from '../lib/contract/setting.ts'
-import { redisStore, type RotationAttempt, type SessionRecord, type SessionStore, type UserId } from '../lib/index.ts'
+import { redisStore, type RedisClient, type RotationAttempt, type SessionRecord, type SessionStore, type UserId } from '../lib/index.ts'
 import { createRandom, hashNonce } from '../lib/sessions/stamp.ts'
 import { dumpOf, eventOf, keysOf, openRedis, startRedis, withoutRedis, withoutServer, type RedisServer } from './redis.ts'
 
@@ -139,6 +139,14 @@ test('a prefix with an empty hash tag would spread the keys over a Cluster, and 
   for (const prefix of ['{}', 'a{}:', '{}{app}:']) {
     t.throws(() => redisStore(client, { prefix }), { name: 'TypeError', message: 'prefix must not have an empty hash tag.' })
   }
+})
+
+test('what is no ioredis client is refused at once, and so is a prefix that is no string', { skip: withoutRedis }, async t => {
+  for (const client of [undefined, null, 'redis://localhost', { evalSha () {} }]) {
+    t.throws(() => redisStore(client as unknown as RedisClient), { name: 'TypeError', message: 'client must be an ioredis client.' })
+  }
+  const { client } = await openRedis(t)
+  t.throws(() => redisStore(client, { prefix: null as unknown as string }), { name: 'TypeError', message: 'prefix must be a string.' })
 })
 
 test("a client's own key prefix is kept, and so is the push", { skip: withoutRedis }, async t => {

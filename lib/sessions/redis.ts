@@ -37,6 +37,8 @@ const BATCH = 500
  * slot; a prefix with a hash tag of its own is used as it is.
  */
 export function redisStore (client: RedisClient, { prefix = 'dual-token:' }: { prefix?: string } = {}): SessionStore {
+  if (typeof client?.evalsha !== 'function') throw new TypeError('client must be an ioredis client.')
+  if (typeof prefix !== 'string') throw new TypeError('prefix must be a string.')
   if (/^[^{]*\{\}/.test(prefix)) throw new TypeError('prefix must not have an empty hash tag.')
   const base = /^[^{]*\{[^}]+\}/.test(prefix) ? prefix : `${prefix}{sessions}:`
   const feed = `${base}revoked`
