@@ -8,10 +8,12 @@ import type { Sessions } from './sessions/sessions.ts'
 import type { SetKeys } from './set-keys.ts'
 import type { SignIn } from './sign-in.ts'
 import type { DualToken, IssueOptions } from './types.ts'
+import { mustBeUserId } from './user.ts'
 import { suffixOf, type Verdict } from './verdict.ts'
 import type { Verify } from './verify.ts'
 
 export interface DualTokenParts {
+  readonly userIdClaim: string
   /** Null when there is a secret instead. */
   readonly ring: NamedKeyRing | null
   readonly setKeys: SetKeys
@@ -22,7 +24,7 @@ export interface DualTokenParts {
   readonly createRefusal: CreateRefusal
 }
 
-export function createDualToken ({ ring, setKeys, verify, signIn, refresh, sessions, createRefusal }: DualTokenParts): DualToken {
+export function createDualToken ({ userIdClaim, ring, setKeys, verify, signIn, refresh, sessions, createRefusal }: DualTokenParts): DualToken {
   /** Whoever calls may have cut the token out of something long. */
   function verifyCopy (token: unknown): Verdict {
     return verify(typeof token === 'string' ? copyOf(token) : '')
@@ -40,9 +42,11 @@ export function createDualToken ({ ring, setKeys, verify, signIn, refresh, sessi
 
   return Object.freeze<DualToken>({
     async issueTokens<Need extends boolean = true> (user: unknown, options: IssueOptions<Need> = {}) {
-      const began = performance.now()
+      const now = performance.now()
+      const { needRefreshToken = true, began = now } = options
       mustSign('issueTokens')
-      return await signIn(user, (options.needRefreshToken ?? true) as Need, readClient(options), began)
+      if (!(began <= now)) throw createFault('OPTION_INVALID', 'Option began must be a moment of performance.now().')
+      return await signIn(user, needRefreshToken as Need, readClient(options), began)
     },
 
     verifyToken (token) {
@@ -63,7 +67,9 @@ export function createDualToken ({ ring, setKeys, verify, signIn, refresh, sessi
     },
 
     async listSessions (userId) {
-      const records = await withSessions('listSessions').list(userId)
+      const sessions = withSessions('listSessions')
+      mustBeUserId(userId, userIdClaim)
+      const records = await sessions.list(userId)
       return records.map(({ id, createdAt, lastUsedAt, expiresAt, ip, userAgent }) =>
         ({ id, userId, createdAt, lastUsedAt, expiresAt, ip, userAgent }))
     },
@@ -73,7 +79,9 @@ export function createDualToken ({ ring, setKeys, verify, signIn, refresh, sessi
     },
 
     async revokeUser (userId) {
-      return await withSessions('revokeUser').revoke.user(userId, { reason: 'user_revoked' })
+      const { revoke } = withSessions('revokeUser')
+      mustBeUserId(userId, userIdClaim)
+      return await revoke.user(userId, { reason: 'user_revoked' })
     }
   })
 }

@@ -48,6 +48,7 @@ async function registerDualToken (fastify: FastifyInstance, options: DualTokenOp
   fastify.decorate('loginRequired', loginRequired)
   fastify.decorate('refreshRequired', refreshRequired)
   fastify.decorate('dualToken', createDualToken({
+    userIdClaim,
     ring: namedRing,
     setKeys: createSetKeys({ ring: namedRing, mustSign: routes !== null, forget: verifyToken.forget }),
     verify,

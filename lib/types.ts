@@ -102,6 +102,11 @@ export interface ClientOptions {
 export interface IssueOptions<Need extends boolean = boolean> extends ClientOptions {
   /** Default true. */
   needRefreshToken?: Need | undefined
+  /**
+   * With sessions: the moment, by `performance.now()`, before the credentials were looked at. A `revokeUser` since then refuses the
+   * sign-in. Default: now.
+   */
+  began?: number | undefined
 }
 
 export interface RefreshOptions extends ClientOptions {
@@ -126,7 +131,8 @@ export interface DualToken {
   /**
    * Makes the tokens of one sign-in.
    *
-   * @throws `FST_DUAL_TOKEN_USER_INVALID` when the user has no usable id, names a reserved claim, or does not fit a token
+   * @throws `FST_DUAL_TOKEN_USER_INVALID` when the user has no usable id, names a reserved claim, or does not fit a token; with sessions
+   * also `…STORE_UNAVAILABLE`, or `…LOGIN_REFUSED` when the user was revoked since it began
    */
   issueTokens<Need extends boolean = true> (user: DualTokenUser, options?: IssueOptions<Need>): Promise<TokenReply<Need>>
   /**
@@ -150,7 +156,11 @@ export interface DualToken {
    * @throws a `FST_DUAL_TOKEN_REFRESH_…` error, or `FST_DUAL_TOKEN_STORE_UNAVAILABLE`: the same token works later
    */
   refreshTokens (refreshToken: string, options?: RefreshOptions): Promise<PairReply | AccessReply>
-  /** With sessions: those of a user that live, the last used first. */
+  /**
+   * With sessions: those of a user that live, the last used first.
+   *
+   * @throws `FST_DUAL_TOKEN_USER_INVALID` when it is no user's id
+   */
   listSessions (userId: UserId): Promise<Session[]>
   /**
    * With sessions: ends one, at once on this process, on all others within `pollInterval`.
@@ -162,6 +172,7 @@ export interface DualToken {
    * With sessions: ends all of a user's, and refuses sign-ins that began before.
    *
    * @returns how many were ended
+   * @throws `FST_DUAL_TOKEN_USER_INVALID` when it is no user's id
    */
   revokeUser (userId: UserId): Promise<number>
 }

@@ -28,11 +28,15 @@ export function claimsOf (user: unknown, userIdClaim: string): UserClaims {
   for (const name of Object.keys(claims)) {
     if (RESERVED_CLAIMS.has(name)) throw createFault('USER_INVALID', `A user must not have the reserved claim ${name}.`)
   }
-  if (!isUserId(Object.hasOwn(claims, userIdClaim) ? claims[userIdClaim] : undefined, userIdClaim)) {
-    const kinds = userIdClaim === 'sub' ? 'a non-empty string' : 'a non-empty string or a safe non-zero integer'
-    throw createFault('USER_INVALID', `A user's ${userIdClaim} must be ${kinds}.`)
-  }
+  mustBeUserId(Object.hasOwn(claims, userIdClaim) ? claims[userIdClaim] : undefined, userIdClaim)
   return claims
+}
+
+/** @throws `FST_DUAL_TOKEN_USER_INVALID` */
+export function mustBeUserId (id: unknown, userIdClaim: string): void {
+  if (isUserId(id, userIdClaim)) return
+  const kinds = userIdClaim === 'sub' ? 'a non-empty string' : 'a non-empty string or a safe non-zero integer'
+  throw createFault('USER_INVALID', `A user's ${userIdClaim} must be ${kinds}.`)
 }
 
 /** Through JSON and back: what is checked is then what is signed, whatever getters or `toJSON` a user has. */

@@ -158,3 +158,26 @@ test('while the store fails every call that needs it rejects, and works afterwar
   t.match(await listSessions(7), [{ id: sid }])
   t.equal(await revokeUser(7), 1)
 })
+
+test('a sign-in of the application that began before revokeUser is refused when it says so', async t => {
+  const { app } = await createSessionApp(t)
+  const { issueTokens, listSessions, revokeUser } = app.dualToken
+  const began = performance.now()
+  await revokeUser(7)
+  await t.rejects(issueTokens({ user_id: 7 }, { began }), { code: 'FST_DUAL_TOKEN_LOGIN_REFUSED' })
+  t.strictSame(await listSessions(7), [])
+  t.ok(await issueTokens({ user_id: 7 }), 'one that begins now is not')
+  for (const moment of [Date.now(), Infinity, NaN]) {
+    await t.rejects(issueTokens({ user_id: 7 }, { began: moment }), { code: 'FST_DUAL_TOKEN_OPTION_INVALID' }, String(moment))
+  }
+})
+
+test('what is no user id is refused, instead of finding and ending nothing', async t => {
+  const { app, asked } = await createSessionApp(t)
+  asked()
+  for (const id of [undefined, null, '', 0, NaN, 2 ** 53, {}, { user_id: 7 }, [7], true]) {
+    await t.rejects(app.dualToken.revokeUser(id as number), { code: 'FST_DUAL_TOKEN_USER_INVALID' })
+    await t.rejects(app.dualToken.listSessions(id as number), { code: 'FST_DUAL_TOKEN_USER_INVALID' })
+  }
+  t.strictSame(asked(), [])
+})
