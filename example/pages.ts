@@ -26,8 +26,14 @@ const HEADERS = {
 const DOCS_POLICY = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self'; img-src 'self' data:; " +
   "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
+const INFO = {
+  title: 'fastify-dual-token: the example server',
+  description: 'Sign in as `demo` with `demo-password`, and give the tokens to *Authorize*. Or try them on [a page made for it](/).',
+  version: '1'
+}
+
 async function addPages (fastify: FastifyInstance): Promise<void> {
-  await fastify.register(swagger, withDualToken({ openapi: { info: { title: 'fastify-dual-token: the example server', version: '1' } } }))
+  await fastify.register(swagger, withDualToken({ openapi: { info: INFO } }))
   await fastify.register(swaggerUi, { routePrefix: '/docs', staticCSP: DOCS_POLICY })
 
   for (const { url, file, type } of FILES) {
