@@ -4,19 +4,25 @@ const element = id => document.getElementById(id)
 /** The pair, in this variable and nowhere else; `usedUp` is the refresh token before it. */
 const signedOut = { access: null, refresh: null, usedUp: null, usedUpAt: 0, ended: false }
 let held = signedOut
-let hasSessions = false
 /** How far the server's clock is ahead of ours, in milliseconds. */
 let skew = 0
 let busy = false
 
+const NO_SECRET = 'Not signed by this server as it runs now: without JWT_SECRET, each start has another secret. Sign in again.'
 const EXPLANATIONS = {
+  LOGIN_REFUSED: 'The demo user is demo, with the password demo-password.',
   ACCESS_EXPIRED: 'The access token has run out, which is what the refresh token is for: refresh.',
+  ACCESS_INVALID: NO_SECRET,
   ACCESS_REVOKED: 'Its session was ended. Sign in again.',
   ACCESS_IS_REFRESH: 'A refresh token opens no guarded route: it goes over the wire rarely, so it is seldom stolen.',
+  REFRESH_INVALID: NO_SECRET,
   REFRESH_EXPIRED: 'The refresh token has run out as well. Sign in again.',
   REFRESH_REUSED: 'Theft: a used-up refresh token was presented, and nobody can tell owner from thief. The session is over for both. Sign in again.',
-  REFRESH_REVOKED: 'Its session was ended. Sign in again.'
+  REFRESH_REVOKED: 'Its session was ended, or the store has lost it. Sign in again.',
+  STORE_UNAVAILABLE: 'The store of sessions is out of reach. Nothing is used up: try again when it is back.'
 }
+
+const MEANINGS = { sid: 'session', gen: 'generation', n: 'nonce' }
 
 /** Sends one request; resolves to its status and body, also when there is no reply. */
 async function send (method, path, { token, body } = {}) {
@@ -28,8 +34,8 @@ async function send (method, path, { token, body } = {}) {
     skew = Date.parse(response.headers.get('date')) - Date.now() || 0
     const text = await response.text()
     return { name: `${method} ${path}`, status: response.status, ok: response.ok, body: text === '' ? {} : JSON.parse(text) }
-  } catch (error) {
-    return { name: `${method} ${path}`, status: 0, ok: false, body: { code: error.name, message: 'No reply: the server is out of reach.' } }
+  } catch {
+    return { name: `${method} ${path}`, status: 0, ok: false, body: { message: 'The server is out of reach. Your tokens are kept: try again.' } }
   }
 }
 
@@ -52,13 +58,20 @@ function create (name, ...children) {
 /** Shows a reply where it was asked for: the status, code and message of an error, or the body. */
 function show (place, reply, explanation = EXPLANATIONS[codeOf(reply)]) {
   const area = element(place)
-  const { code, message } = reply.body
-  const lines = [create('p', create('time', clockTime(Date.now())), create('code', reply.name), ' → ', create('strong', reply.status || 'no reply'))]
-  if (!reply.ok) lines.push(create('p', create('code', code ?? reply.body.error ?? 'error')), create('p', message ?? ''))
+  const { code = reply.body.error, message } = reply.body
+  const lines = [create('p', create('time', new Date().toLocaleTimeString()), create('code', reply.name), ' →\u00a0', create('strong', reply.status || 'no reply'))]
+  if (!reply.ok && code) lines.push(create('p', create('code', code)))
+  if (!reply.ok) lines.push(create('p', message))
   if (explanation) lines.push(create('p', explanation))
   if (reply.ok && Object.keys(reply.body).length > 0) lines.push(create('pre', JSON.stringify(reply.body, shorten, 2)))
   area.className = `reply ${reply.ok ? 'accepted' : 'refused'}`
   area.replaceChildren(...lines)
+  area.scrollIntoView({ block: 'nearest' })
+}
+
+/** Which of the three is the next to press: the one that is filled. */
+function mark (next) {
+  for (const id of ['enter', 'call', 'renew']) element(id).classList.toggle('next', id === next)
 }
 
 function clear (...places) {
@@ -78,7 +91,8 @@ function hold (changes) {
   const isHeld = held.access !== null
   element('no-tokens').hidden = isHeld
   for (const id of ['both', 'use']) element(id).hidden = !isHeld
-  for (const id of ['sessions', 'theft']) element(id).hidden = !isHeld || !hasSessions
+  for (const id of ['sessions', 'theft']) element(id).hidden = !hasSessions()
+  if (held.ended) showSessions([])
   element('replay').disabled = held.usedUp === null
   if (isHeld) {
     showToken('access', held.access)
@@ -94,9 +108,8 @@ function showToken (id, token) {
   const card = element(id)
   const { exp, ...others } = claimsOf(token)
   const rows = Object.entries({ ...others, exp }).flatMap(([name, value]) => {
-    const isInstant = name === 'iat' || name === 'exp'
-    const note = isInstant ? [' ', create('small', new Date(value * 1000).toLocaleString())] : []
-    return [create('dt', name), create('dd', JSON.stringify(value), ...note)]
+    const note = name === 'iat' || name === 'exp' ? dateTime(value * 1000) : MEANINGS[name] ?? ''
+    return [create('dt', name), create('dd', JSON.stringify(value), ' ', create('small', note))]
   })
   card.querySelector('dl').replaceChildren(...rows)
   card.querySelector('code').textContent = token
@@ -104,7 +117,8 @@ function showToken (id, token) {
 
 /** Shows the time that is left, and says once when the access token has run out. */
 function tick () {
-  if (held.access === null) return
+  if (held.access === null) return mark('enter')
+  let next = held.ended ? 'enter' : 'call'
   for (const [id, token] of [['access', held.access], ['refresh', held.refresh]]) {
     const { iat, exp } = claimsOf(token)
     const left = Math.max(0, exp - (Date.now() + skew) / 1000)
@@ -114,14 +128,19 @@ function tick () {
     const bar = element(id).querySelector('progress')
     bar.max = exp - iat
     bar.value = held.ended ? 0 : left
-    if (id === 'access' && left === 0 && !held.ended) announce('The access token has expired.')
+    if (id === 'access') element('access-left').textContent = text.textContent
+    if (id === 'access' && left === 0 && !held.ended) {
+      next = 'renew'
+      announce('news', 'The access token has expired.')
+    }
   }
-  if (held.usedUp === null) element('used-up').textContent = 'None is used up yet: refresh first.'
+  mark(next)
+  if (held.usedUp === null) element('used-up').textContent = 'None is used up yet.'
   else element('used-up').textContent = `Generation ${claimsOf(held.usedUp).gen} was used up ${duration((Date.now() - held.usedUpAt) / 1000)} ago.`
 }
 
-function announce (sentence) {
-  if (element('news').textContent !== sentence) element('news').textContent = sentence
+function announce (place, sentence) {
+  if (element(place).textContent !== sentence) element(place).textContent = sentence
 }
 
 /** Whole seconds begun: `13 d 23:59:59`, `1:59:59`, `0:09`. */
@@ -133,19 +152,19 @@ function duration (seconds) {
   return h > 0 ? `${h}:${two(min)}:${two(s)}` : `${min}:${two(s)}`
 }
 
-function clockTime (instant) {
-  return new Date(instant).toLocaleTimeString()
+function dateTime (instant) {
+  return new Date(instant).toLocaleString()
 }
 
 function showSessions (sessions) {
   element('session-list').replaceChildren(...sessions.map(session => {
-    const title = create('p', create('strong', session.current ? 'This one' : 'Another one'), `, since ${clockTime(session.created_at)}`)
-    const details = create('p', `${session.ip}, ${session.user_agent}. Last used ${clockTime(session.last_used_at)}, ` +
-      `ends ${new Date(session.expires_at).toLocaleString()}.`)
+    const title = create('p', create('strong', session.current ? 'This one' : 'Another one'), `, since ${dateTime(session.created_at)}`)
+    const details = create('p', `${session.ip}, ${session.user_agent}. Last used ${dateTime(session.last_used_at)}, ` +
+      `ends ${dateTime(session.expires_at)}.`)
     details.className = 'note'
     const button = create('button', session.current ? 'End this session' : 'End that session')
     button.type = 'button'
-    button.setAttribute('aria-label', `${button.textContent}, since ${clockTime(session.created_at)}`)
+    button.setAttribute('aria-label', `${button.textContent}, since ${dateTime(session.created_at)}`)
     onPress(button, () => endSession(session))
     return create('li', title, details, button)
   }))
@@ -158,12 +177,12 @@ function onPress (target, act) {
     event.preventDefault()
     if (busy) return
     busy = true
-    document.body.setAttribute('aria-busy', 'true')
+    document.body.classList.add('waiting')
     try {
       await act()
     } finally {
       busy = false
-      document.body.removeAttribute('aria-busy')
+      document.body.classList.remove('waiting')
     }
   })
 }
@@ -171,53 +190,59 @@ function onPress (target, act) {
 /** Whether a reply says that the session of the tokens is over. */
 const saysEnded = reply => ['ACCESS_REVOKED', 'REFRESH_REVOKED', 'REFRESH_REUSED'].includes(codeOf(reply))
 
-/** The routes of sessions exist only where there are sessions. */
+/** The tokens of a session name it. */
+const hasSessions = () => held.access !== null && 'sid' in claimsOf(held.access)
+
+/** Says how the server runs: its routes of sessions exist only where there are sessions. */
 async function showProfile () {
-  const { status, body } = await send('GET', '/authorizations/sessions')
-  hasSessions = status === 401
-  element('profile').textContent = hasSessions
-    ? 'This server keeps sessions: the refresh token is renewed with each refresh, a stolen one betrays itself, and signing out is final.'
-    : status === 404
-      ? 'This server is stateless, which is the default: it stores nothing, and the refresh token serves until it expires. ' +
-        'Start it with SESSIONS=memory to see sessions.'
-      : `How this server runs is not known. ${body.message}`
+  const { ok, body } = await send('GET', '/docs/json')
+  if (!ok) announce('profile', `How this server runs is not known. ${body.message}`)
+  else describe('/authorizations/sessions' in body.paths)
+}
+
+function describe (keepsSessions) {
+  announce('profile', keepsSessions
+    ? 'This server keeps sessions: each refresh renews both tokens, a stolen one betrays itself, and signing out is final.'
+    : 'This server is stateless, which is the default: it stores nothing. Start it with SESSIONS=memory to see sessions.')
 }
 
 async function signIn () {
-  await profileKnown
   const body = Object.fromEntries(new FormData(element('sign-in')))
   const reply = await send('POST', '/authorizations', { body })
   show('entrance-reply', reply)
   if (!reply.ok) return
   clear('use-reply', 'sessions-reply', 'theft-reply')
   hold({ ...signedOut, access: reply.body.token, refresh: reply.body.refresh_token })
-  if (hasSessions) await listSessions()
+  describe(hasSessions())
+  if (hasSessions()) await listSessions()
 }
 
-async function callMe (token) {
+async function callMe (place, token) {
   const reply = await send('GET', '/me', { token })
-  show('use-reply', reply)
+  if (reply.ok) show(place, reply, 'The access token opens the guarded route. Its handler finds this in request.user:')
+  else show(place, reply)
   if (saysEnded(reply)) hold({ ended: true })
 }
 
-async function refresh () {
+async function refresh (place) {
   const presented = held.refresh
   const reply = await send('PUT', '/authorizations', { token: presented })
   const { token, refresh_token: successor = presented } = reply.body
   const rotated = successor !== presented
-  if (!reply.ok) show('use-reply', reply)
-  else if (rotated) show('use-reply', reply, 'Both tokens are new, and the refresh token before them is used up.')
-  else if (hasSessions) show('use-reply', reply, 'The access token is new. The refresh token is the same: it rotates at most once within grace.')
-  else show('use-reply', reply, 'The access token is new. The refresh token stays the same until it expires.')
+  if (!reply.ok) show(place, reply)
+  else if (rotated) show(place, reply, 'Both tokens are new, and the refresh token before them is used up.')
+  else if (hasSessions()) show(place, reply, 'The access token is new. The refresh token is the same: it rotates at most once within grace.')
+  else show(place, reply, 'The access token is new. The refresh token stays the same until it expires.')
   if (saysEnded(reply)) hold({ ended: true })
   if (reply.ok) hold({ access: token, refresh: successor, ...(rotated && { usedUp: presented, usedUpAt: Date.now() }) })
 }
 
 async function signOut () {
-  if (hasSessions) {
+  if (hasSessions()) {
     const reply = await send('DELETE', '/authorizations', { token: held.refresh })
-    if (!reply.ok) return show('use-reply', reply, 'You are still signed in.')
-    show('entrance-reply', reply, 'Signed out: the session is ended, and whoever has a copy of its tokens is refused.')
+    if (reply.status === 0 || reply.status >= 500) return show('use-reply', reply, 'You are still signed in.')
+    if (reply.ok) show('entrance-reply', reply, 'Signed out: the session is ended, and whoever has a copy of its tokens is refused.')
+    else show('entrance-reply', reply)
   } else {
     clear('entrance-reply')
     element('entrance-reply').append('Signed out: this page has forgotten its tokens. Without sessions, copies of them serve until they expire.')
@@ -239,7 +264,6 @@ async function endSession ({ id, current }) {
   if (saysEnded(reply)) hold({ ended: true })
   if (!reply.ok) return show('sessions-reply', reply)
   if (current) {
-    showSessions([])
     hold({ ended: true })
   } else {
     await listSessions()
@@ -262,12 +286,13 @@ async function replay () {
 }
 
 onPress(element('sign-in'), signIn)
-onPress(element('call'), () => callMe(held.access))
-onPress(element('call-wrong'), () => callMe(held.refresh))
-onPress(element('renew'), refresh)
+onPress(element('call'), () => callMe('use-reply', held.access))
+onPress(element('call-wrong'), () => callMe('use-reply', held.refresh))
+onPress(element('renew'), () => refresh('use-reply'))
 onPress(element('sign-out'), signOut)
 onPress(element('list'), listSessions)
+onPress(element('use-up'), () => refresh('theft-reply'))
+onPress(element('use-new'), () => callMe('theft-reply', held.access))
 onPress(element('replay'), replay)
 setInterval(tick, 250)
-
-const profileKnown = showProfile()
+showProfile()

@@ -2,6 +2,7 @@
 import type { Browser, Locator, Page } from 'playwright-core'
 import { test, type Test } from 'tap'
 import { openBrowser, withoutBrowser } from './browser.ts'
+import { startRedis, withoutServer } from './redis.ts'
 import { node, startServer } from './server-process.ts'
 
 const COMMAND = node('example-server.ts')
@@ -110,16 +111,19 @@ test('the page of the example server', { skip: withoutBrowser }, async t => {
     const { page, says, press } = await visit(t, browser, stateless.url)
     await page.getByLabel('Password').fill('wrong')
     await press('Sign in')
-    await says('entrance-reply', '401', 'FST_DUAL_TOKEN_LOGIN_REFUSED', 'Invalid credentials.')
+    await says('entrance-reply', '401', 'FST_DUAL_TOKEN_LOGIN_REFUSED', 'Invalid credentials.', 'demo-password')
     t.equal(await page.locator('#use').isVisible(), false)
   })
 
   await t.test('an access token runs out before the eyes of the user, who refreshes it', async t => {
-    const { signIn, says, press, token } = await visit(t, browser, brief.url)
+    const { page, signIn, says, press, token } = await visit(t, browser, brief.url)
+    const next = (): Promise<string | null> => page.locator('button.next').textContent()
+    t.equal(await next(), 'Sign in')
     await signIn()
     const first = await token('access')
     await says('access', 'Expired')
     await says('news', 'The access token has expired.')
+    t.equal(await next(), 'Refresh')
     await press('Call GET /me')
     await says('use-reply', '401', 'FST_DUAL_TOKEN_ACCESS_EXPIRED', 'User must be authorized.')
     await press('Refresh')
@@ -133,6 +137,7 @@ test('the page of the example server', { skip: withoutBrowser }, async t => {
     await signIn()
     await page.getByRole('button', { name: /^End this session/ }).waitFor()
     await press('Sign in')
+    t.match(await page.locator('#session-list li').first().textContent(), /since .*20\d\d.* Last used .*20\d\d/, 'a session may be days old')
     await page.getByRole('button', { name: /^End that session/ }).click()
     await says('sessions-reply', '→ 204', 'Ended: its tokens are refused')
     t.equal(await page.locator('#session-list li').count(), 1)
@@ -172,15 +177,16 @@ test('the page of the example server', { skip: withoutBrowser }, async t => {
   })
 
   await t.test('a used-up refresh token beyond grace is theft, once its successor was seen in use', async t => {
-    const { signIn, says, press } = await visit(t, browser, graceless.url)
+    const { page, signIn, says, press } = await visit(t, browser, graceless.url)
     await signIn()
-    await press('Refresh')
-    await says('use-reply', 'Both tokens are new')
-    await press('Call GET /me')
-    await says('use-reply', 'GET /me → 200')
+    await press('Use the refresh token up')
+    await says('theft-reply', 'Both tokens are new')
+    await press('Use the new access token')
+    await says('theft-reply', 'GET /me → 200')
     await press('Replay the used-up refresh token')
     await says('theft-reply', '403', 'FST_DUAL_TOKEN_REFRESH_REUSED', 'Wrong Token', 'The session is over for both')
     await says('refresh', 'Refused: its session was ended')
+    t.equal(await page.locator('#session-list li').count(), 0, 'the ended session is not listed any more')
     await press('Call GET /me')
     await says('use-reply', '401', 'FST_DUAL_TOKEN_ACCESS_REVOKED')
   })
@@ -240,13 +246,39 @@ test('the page of the example server', { skip: withoutBrowser }, async t => {
     t.same(complaints, [])
   })
 
-  await t.test('a server that is gone is said to be out of reach, and the tokens are kept', async t => {
-    const { page, signIn, says, press } = await visit(t, browser, brief.url)
+  await t.test('a server that is gone is said to be out of reach, and one that comes back otherwise is seen as it is', async t => {
+    const { page, signIn, says, press } = await visit(t, browser, patient.url)
     await signIn()
-    brief.process.kill('SIGKILL')
-    await brief.ended
+    patient.process.kill('SIGKILL')
+    await patient.ended
+    await press('Sign out')
+    await says('use-reply', 'no reply', 'You are still signed in.')
     await press('Refresh')
     await says('use-reply', 'no reply', 'the server is out of reach')
     t.equal(await page.locator('#both').isVisible(), true)
+
+    await startServer(t, COMMAND, { PORT: new URL(patient.url).port })
+    await press('Refresh')
+    await says('use-reply', '403', 'FST_DUAL_TOKEN_REFRESH_INVALID', 'each start has another secret')
+    await press('Sign out')
+    await says('entrance-reply', '404')
+    await says('no-tokens', 'None yet')
+    await signIn()
+    await says('profile', 'This server is stateless')
+    t.equal(await page.locator('#sessions').isVisible(), false)
+  })
+
+  await t.test('without its Redis, a guarded call is still answered, and a refresh says that nothing is used up', { skip: withoutServer }, async t => {
+    const redis = await startRedis(t)
+    const { url } = await startServer(t, COMMAND, { REDIS_URL: redis.url })
+    const { signIn, says, press } = await visit(t, browser, url)
+    await says('profile', 'This server keeps sessions')
+    await signIn()
+    await says('session-list', 'This one')
+    await redis.stop()
+    await press('Call GET /me')
+    await says('use-reply', 'GET /me → 200')
+    await press('Refresh')
+    await says('use-reply', '503', 'FST_DUAL_TOKEN_STORE_UNAVAILABLE', 'Nothing is used up')
   })
 })
