@@ -85,11 +85,14 @@ function descriptionsOf (route: RouteOptions): Description[] {
 function describedSchema (schema: Schema, descriptions: readonly Description[]): Schema {
   if (descriptions.length === 0) return schema
   const schemes = descriptions.flatMap(({ scheme }) => scheme ?? [])
-  return {
+  const merged: FastifySchema = {
     ...(schemes.length > 0 && { security: [Object.fromEntries(schemes.map(scheme => [scheme, []]))] }),
     ...Object.assign({}, ...descriptions.map(({ schema }) => schema)),
-    ...schema,
-    response: withReplies(schema?.response, repliesOf(descriptions.flatMap(({ errors }) => errors)))
+    ...schema
+  }
+  return {
+    ...merged,
+    response: withReplies(merged.response, repliesOf(descriptions.flatMap(({ errors }) => errors)))
   }
 }
 

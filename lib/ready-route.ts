@@ -1,5 +1,5 @@
 // What the ready routes have in common: their options, and what they take of a body, which is JSON alone or nothing.
-import type { FastifyInstance, FastifySchema, preHandlerHookHandler, RouteShorthandOptions } from 'fastify'
+import type { FastifyInstance, preHandlerHookHandler, preValidationHookHandler, RouteShorthandOptions } from 'fastify'
 import { DESCRIPTION, type Description } from './openapi.ts'
 import type { DescribedError } from './replies.ts'
 import type { RouteSettings } from './route-options.ts'
@@ -10,26 +10,23 @@ const BODY_LIMIT = 16 * 1024
 
 /** What is one ready route's own. */
 export interface ReadyRoute {
-  readonly schema: FastifySchema
   readonly guard?: Guard
   readonly summary: string
   readonly description: string
   /** For documents: what it refuses with, beside what its guard does. */
   readonly errors: readonly DescribedError[]
-  /** For documents alone. */
-  readonly documented?: Description['schema']
+  /** For documents alone: of our own schemas the application's compilers may know nothing, and so they are never given them. */
+  readonly documented: NonNullable<Description['schema']>
 }
 
-/** The application's options for the ready routes, with this schema, and with the guard before the application's own preHandlers. */
-export function optionsOf ({ schema: described, passedOn }: RouteSettings, route: ReadyRoute): RouteShorthandOptions {
-  const { schema, guard, summary, description, errors, documented = {} } = route
+/** The application's options for the ready routes, with the guard before the application's own preHandlers. */
+export function optionsOf ({ schema, passedOn }: RouteSettings, route: ReadyRoute): RouteShorthandOptions {
+  const { guard, summary, description, errors, documented } = route
   const guards = guard === undefined ? [] : [guard as preHandlerHookHandler]
   const options: RouteShorthandOptions & { [DESCRIPTION]: Description } = {
     bodyLimit: BODY_LIMIT,
-    // Whatever compiler the application has for the schemas of its own routes, it may not know ours.
-    serializerCompiler: () => JSON.stringify,
     ...passedOn,
-    schema: { ...described, ...schema },
+    schema: { ...schema },
     preHandler: guards.concat(passedOn.preHandler as preHandlerHookHandler[] ?? []),
     [DESCRIPTION]: { errors, schema: { summary, description, ...documented } }
   }
@@ -40,6 +37,14 @@ export function optionsOf ({ schema: described, passedOn }: RouteSettings, route
 export function acceptJsonOnly (fastify: FastifyInstance): void {
   fastify.removeAllContentTypeParsers()
   fastify.addContentTypeParser('application/json', { parseAs: 'string' }, fastify.getDefaultJsonParser('error', 'error'))
+}
+
+/** What Fastify does by the schema `{ type: 'object' }`, at the same moment and in the same words. */
+export const requireObject: preValidationHookHandler = (request, _reply, done) => {
+  const { body } = request
+  if (typeof body === 'object' && body !== null && !Array.isArray(body)) return done()
+  const validation = [{ keyword: 'type', instancePath: '', schemaPath: '#/type', params: { type: 'object' }, message: 'must be object' }]
+  done(Object.assign(new Error('body must be object'), { statusCode: 400, code: 'FST_ERR_VALIDATION', validation, validationContext: 'body' as const }))
 }
 
 /** Whatever is sent is read, within the limit, and forgotten, and so is the type it claims to have. */

@@ -1,12 +1,12 @@
 // The `routes` option → what the ready routes need, apart from what is passed on to Fastify.
-import { Type } from '@sinclair/typebox'
 import type { RouteShorthandOptions } from 'fastify'
 import { createFault } from './errors.ts'
 import type { DualTokenRoutes } from './option-types.ts'
 
 export interface RouteSettings {
   readonly path: string
-  readonly body: object
+  /** Of the credentials, as the application's validator takes it; undefined: any JSON object. */
+  readonly body: object | undefined
   readonly login: DualTokenRoutes['login']
   readonly loadUser: DualTokenRoutes['loadUser'] | undefined
   /** Members of a Fastify schema that describe the routes. */
@@ -25,11 +25,11 @@ const PASSED_ON: ReadonlySet<string> = new Set([
 
 /** @throws `FST_DUAL_TOKEN_OPTION_INVALID` */
 export function readRoutes (options: object): RouteSettings {
-  const { path = '/authorizations', body = Type.Object({}), login, loadUser, tags = ['authorizations'], schema, ...rest }: Record<string, unknown> =
+  const { path = '/authorizations', body, login, loadUser, tags = ['authorizations'], schema, ...rest }: Record<string, unknown> =
     { ...options }
 
   if (typeof path !== 'string' || !path.startsWith('/')) throw flaw('path', 'must be a string that begins with a slash')
-  if (!isObject(body)) throw flaw('body', 'must be a JSON schema')
+  if (body !== undefined && !isObject(body)) throw flaw('body', 'must be a JSON schema')
   if (typeof login !== 'function') throw flaw('login', 'must be a function')
   if (loadUser !== undefined && typeof loadUser !== 'function') throw flaw('loadUser', 'must be a function')
   if (!Array.isArray(tags)) throw flaw('tags', 'must be a list of strings')

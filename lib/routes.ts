@@ -2,7 +2,7 @@
 import { Type } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply } from 'fastify'
 import type { CreateRefusal } from './errors.ts'
-import { acceptJsonOnly, discardBodies, optionsOf } from './ready-route.ts'
+import { acceptJsonOnly, discardBodies, optionsOf, requireObject } from './ready-route.ts'
 import { bodyErrors, type DescribedError } from './replies.ts'
 import type { Refresh } from './refresh.ts'
 import type { RouteSettings } from './route-options.ts'
@@ -54,10 +54,11 @@ function addLoginRoute (fastify: FastifyInstance, routes: RouteSettings, { signI
   const options = optionsOf(routes, {
     summary: 'Sign in',
     description: 'Exchanges credentials for an access token and a refresh token.',
-    schema: { body: routes.body, response: { 201: PairReplySchema } },
     errors,
-    documented: { security: [] }
+    documented: { security: [], body: Type.Object({}), response: { 201: PairReplySchema } }
   })
+  if (routes.body === undefined) options.preValidation = [options.preValidation ?? [], requireObject].flat()
+  else options.schema = { ...options.schema, body: routes.body }
 
   acceptJsonOnly(fastify)
   fastify.post(routes.path, options, async (request, reply) => {
@@ -77,8 +78,8 @@ function addRefreshRoute (fastify: FastifyInstance, routes: RouteSettings, parts
   const options = optionsOf(routes, {
     summary: rotates ? 'Renew both tokens' : 'Renew the access token',
     description: `Exchanges the refresh token; a body is discarded.${rotates ? ' The refresh token of the reply replaces it.' : ''}`,
-    schema: { response: { 201: rotates ? PairReplySchema : AccessReplySchema } },
     errors,
+    documented: { response: { 201: rotates ? PairReplySchema : AccessReplySchema } },
     guard: refreshRequired
   })
 

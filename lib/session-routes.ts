@@ -50,9 +50,8 @@ export function addSessionRoutes (fastify: FastifyInstance, routes: RouteSetting
   const signOut = optionsOf(routes, {
     summary: 'Sign out',
     description: 'Ends the session of the token, of either kind, expired or not. Twice is as good as once.',
-    schema: { response: { 204: NoContentSchema } },
     errors: ['ACCESS_MISSING', 'ACCESS_INVALID', ...DELETE_ERRORS],
-    documented: { security: [{ accessToken: [] }, { refreshToken: [] }] }
+    documented: { security: [{ accessToken: [] }, { refreshToken: [] }], response: { 204: NoContentSchema } }
   })
   fastify.delete(routes.path, signOut, async (request, reply) => {
     const token = extract(request)
@@ -65,8 +64,8 @@ export function addSessionRoutes (fastify: FastifyInstance, routes: RouteSetting
   const listSessions = optionsOf(routes, {
     summary: 'List sessions',
     description: 'The sessions of the user that live, the last used first.',
-    schema: { response: { 200: SessionsReplySchema } },
     errors: ['STORE_UNAVAILABLE'],
+    documented: { response: { 200: SessionsReplySchema } },
     guard: loginRequired
   })
   fastify.get(list, listSessions, async (request, reply) => {
@@ -78,9 +77,8 @@ export function addSessionRoutes (fastify: FastifyInstance, routes: RouteSetting
   const endSession = optionsOf(routes, {
     summary: 'End a session',
     description: "Ends one of the user's own sessions, at once.",
-    schema: { response: { 204: NoContentSchema } },
     errors: ['SESSION_UNKNOWN', ...DELETE_ERRORS],
-    documented: { params: IdSchema },
+    documented: { params: IdSchema, response: { 204: NoContentSchema } },
     guard: loginRequired
   })
   fastify.delete(`${list}/:id`, endSession, async (request, reply) => {
@@ -93,8 +91,8 @@ export function addSessionRoutes (fastify: FastifyInstance, routes: RouteSetting
   const signOutEverywhere = optionsOf(routes, {
     summary: 'Sign out everywhere',
     description: 'Ends all sessions of the user, that of the token included.',
-    schema: { response: { 204: NoContentSchema } },
     errors: DELETE_ERRORS,
+    documented: { response: { 204: NoContentSchema } },
     guard: loginRequired
   })
   fastify.delete(list, signOutEverywhere, async (request, reply) => {

@@ -177,6 +177,26 @@ test('what the author has written stands, and the schema is not written to', asy
   t.match(components.securitySchemes.apiKey, { type: 'apiKey' })
 })
 
+test('a transform that knows schemas of one kind alone, such as that of a type provider, is given no schema of ours', async t => {
+  const body = { kind: 'own' }
+  const app = Fastify()
+  t.teardown(() => app.close())
+  app.setValidatorCompiler(() => () => true)
+  await app.register(swagger, withDualToken({
+    openapi: { info },
+    transform ({ schema, url }) {
+      const { body: credentials, response, params, querystring, headers, ...rest } = schema as Record<string, unknown>
+      t.strictSame([response, params, querystring, headers], [undefined, undefined, undefined, undefined], url)
+      if (credentials !== undefined) t.equal(credentials, body)
+      return { schema: { ...rest, ...(credentials !== undefined && { body: { type: 'object', title: 'transformed' } }) }, url }
+    }
+  }))
+  await app.register(dualToken, { secret: SECRET, routes: { login: () => null, body }, sessions: { store: memoryStore() } })
+  const { paths } = await documentOf(app)
+  t.match(paths['/authorizations']!.post, { requestBody: { content: { 'application/json': { schema: { title: 'transformed' } } } } })
+  t.match(paths['/authorizations']!.put!.responses[201]!.content, { 'application/json': { schema: { required: ['token'] } } })
+})
+
 test('a guarded route lists its refusals, each with an example', async t => {
   const bySessions: Array<[string, Options, string[][], string[][]]> = [
     ['without sessions', {}, [['MISSING', 'INVALID', 'EXPIRED'], []], [['MISSING', 'INVALID', 'EXPIRED', 'IS_ACCESS'], []]],

@@ -6,7 +6,7 @@ const login = () => null
 test('login is enough: the routes stand at /authorizations and take any JSON object', async t => {
   const routes = readRoutes({ login })
   t.equal(routes.path, '/authorizations')
-  t.match(routes.body, { type: 'object' })
+  t.equal(routes.body, undefined)
   t.equal(routes.login, login)
   t.equal(routes.loadUser, undefined)
   t.strictSame(routes.schema, { tags: ['authorizations'] })

@@ -1,7 +1,7 @@
 import { Type } from '@sinclair/typebox'
 import Fastify, { type FastifyInstance, type FastifyRequest, type InjectOptions, type preHandlerHookHandler } from 'fastify'
-import { test } from 'tap'
-import { defineRoutes, dualToken, type DualTokenRoutes, type DualTokenUser } from '../lib/index.ts'
+import { test, type Test } from 'tap'
+import { defineRoutes, dualToken, memoryStore, type DualTokenRoutes, type DualTokenUser } from '../lib/index.ts'
 import { bearer, createApp, createClock, type App } from './app.ts'
 import { ACCESS_LIFETIME, accessClaims, accessToken, claimsIn, NOW, refreshClaims, refreshToken, SECRET } from './tokens.ts'
 
@@ -378,6 +378,54 @@ test('bodyLimit and errorHandler can be passed on', async t => {
   })
   t.strictSame(await outcomeOf(post(app, { payload: { a: 'x'.repeat(30) } })), [400, 'own FST_ERR_CTP_BODY_TOO_LARGE'])
   t.strictSame(await outcomeOf(put(app, { headers: {} })), [400, 'own FST_DUAL_TOKEN_REFRESH_MISSING'])
+})
+
+/** As Zod's compilers do: another kind of schema than their own they do not understand. */
+interface Foreign { parse (data: unknown): unknown }
+function createForeignApp (t: Test): FastifyInstance {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  app.setValidatorCompiler<Foreign>(({ schema }) => data => ({ value: schema.parse(data) }))
+  app.setSerializerCompiler<Foreign>(({ schema }) => data => JSON.stringify(schema.parse(data)))
+  return app
+}
+
+test("the ready routes get by without the application's compilers, but for a body schema of its own", async t => {
+  const routes: DualTokenRoutes = { login: ({ password }) => password === 'good' ? { user_id: 7 } : null }
+  const body: Foreign = { parse: data => ({ password: (data as { secret: string }).secret }) }
+  const sessions = { store: memoryStore() }
+  for (const [given, credentials] of [[routes, { password: 'good' }], [{ ...routes, body }, { secret: 'good' }]] as const) {
+    const app = createForeignApp(t)
+    await app.register(dualToken, { secret: SECRET, routes: given, sessions })
+    const pair = (await post(app, { payload: credentials })).json()
+    const renewed = await put(app, { headers: bearer(pair.refresh_token) })
+    t.equal(renewed.statusCode, 201)
+    t.equal((await app.inject({ url: `${PATH}/sessions`, headers: bearer(pair.token) })).json().sessions.length, 1)
+    t.equal((await app.inject({ method: 'DELETE', url: PATH, headers: bearer(pair.token) })).statusCode, 204)
+  }
+})
+
+test('without a body schema, what is no object is refused as by one', async t => {
+  const seen: unknown[] = []
+  const replies = await Promise.all([{}, { body: { type: 'object' } }].map(async more => {
+    const { app } = await createWith(t, {
+      ...more,
+      preValidation: async request => { if (request.body === 7) request.body = { a: 1 } },
+      errorHandler (error, _request, reply) {
+        seen.push([error.message, error.code, error.validation, error.validationContext])
+        reply.send(error)
+      }
+    })
+    const payloads = ['[]', 'null', '"text"', '7']
+    return await Promise.all(payloads.map(async payload => {
+      const { statusCode, body } = await post(app, { payload, headers: { 'content-type': 'application/json' } })
+      return [statusCode, statusCode === 400 && body]
+    }))
+  }))
+  t.strictSame(replies[0], replies[1])
+  t.strictSame(replies[0]!.map(([status]) => status), [400, 400, 400, 201])
+  t.equal(seen.length, 6)
+  for (const error of seen) t.strictSame(error, seen[0])
 })
 
 test('the options are never written to, from boot to the last request', async t => {
