@@ -12,7 +12,7 @@ type PassedOn = Omit<RouteShorthandOptions, 'schema' | 'prefixTrailingSlash'>
 export interface DualTokenRoutes<Body = unknown> extends PassedOn {
   /** Where the routes stand; default `/authorizations`. */
   path?: string | undefined
-  /** JSON schema of the credentials; default: any JSON object. */
+  /** JSON or TypeBox schema of the credentials, or whatever the application's validator compiler takes; default: any JSON object. */
   body?: Body | undefined
   /** Credentials → the user, or null (or false) to refuse them. What it throws goes to the application's error handler. */
   login (body: LoginBody<Body>, request: FastifyRequest): Awaitable<DualTokenUser | Nobody>
@@ -24,7 +24,14 @@ export interface DualTokenRoutes<Body = unknown> extends PassedOn {
   schema?: Record<string, unknown> | undefined
 }
 
-type LoginBody<Body> = Body extends TSchema ? Static<Body> : Record<string, unknown>
+/** As Zod, Valibot and others say it: https://standardschema.dev */
+interface StandardSchema<Output> {
+  readonly '~standard': { readonly types?: { readonly output: Output } | undefined }
+}
+
+type LoginBody<Body> =
+  Body extends TSchema ? Static<Body>
+    : Body extends StandardSchema<infer Output> ? Output : Record<string, unknown>
 
 /** Sessions: what is known of each sign-in. Durations are seconds (parts of one too) or strings such as `'15m'`. */
 export interface DualTokenSessions {

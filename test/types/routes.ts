@@ -48,6 +48,18 @@ defineRoutes({
   }
 })
 
+// A schema of Zod, Valibot and others says its type as https://standardschema.dev has it.
+declare const standard: { '~standard': { version: 1, types?: { input: { name?: string }, output: { name: string } } | undefined } }
+defineRoutes({
+  body: standard,
+  login (credentials) {
+    assert<Equals<typeof credentials, { name: string }>>()
+    return null
+  }
+})
+// Of any other schema, the application says it.
+defineRoutes({ body: { type: 'object' }, login: ({ name }: { name: string }) => ({ user_id: name }) })
+
 // What a Fastify route takes is passed on.
 defineRoutes({
   login: () => null,
