@@ -131,6 +131,12 @@ test('the published package', async t => {
     t.equal(tsc(options, ['typed.ts', 'all-entries.ts']), '')
   })
 
+  t.test('TypeScript accepts every entry with newer types of Node.js too', async t => {
+    const { status, errors } = run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', '@types/node@26'])
+    t.equal(status, 0, errors)
+    t.equal(tsc({ module: 'nodenext', moduleResolution: 'nodenext', lib: ['es2023'], noEmit: true }, ['typed.ts', 'typed-require.cts', 'all-entries.ts']), '')
+  })
+
   for (const node of NODES) {
     t.test(`on Node.js ${node}, every entry is imported and required, and the plugin works from all of them`, async t => {
       const path = run('npx', ['-y', '-p', `node@${node}`, 'node', '-p', 'process.execPath']).output.trim()
