@@ -1,13 +1,38 @@
 // The key ring → the JWK Set that other services verify with (RFC 7517 section 5), and the route that serves it.
 import { createHash } from 'node:crypto'
-import type { FastifyPluginAsync } from 'fastify'
+import { Type } from '@sinclair/typebox'
+import type { FastifyPluginAsync, RouteShorthandOptions } from 'fastify'
 import type { JwksSettings } from './jwks-options.ts'
 import { isSymmetric, type RingKeys } from './key-options.ts'
+import { DESCRIPTION, type Description } from './openapi.ts'
 
 interface KeySet {
   readonly keys: RingKeys
   readonly body: string
   readonly etag: string
+}
+
+/** For documents. */
+const KeySetSchema = Type.Object({
+  keys: Type.Array(Type.Object({
+    kid: Type.String(),
+    alg: Type.String(),
+    use: Type.Literal('sig'),
+    kty: Type.String()
+  }, { additionalProperties: true, description: 'A key: beside these, the members of its `kty`' }))
+})
+const description: Description = {
+  errors: [],
+  schema: {
+    summary: 'Public keys',
+    description: 'The keys that tokens are verified with, as a JWK Set (RFC 7517). It may be kept, as `Cache-Control` and `ETag` say.',
+    tags: ['keys'],
+    security: [],
+    response: {
+      200: { description: 'The key set', content: { 'application/jwk-set+json': { schema: KeySetSchema } } },
+      304: { type: 'null', description: 'It is the one that `If-None-Match` names' }
+    }
+  }
 }
 
 /** Public members only, however the key was given. */
@@ -23,7 +48,8 @@ export function createJwksRoute ({ path, maxAge }: JwksSettings, ring: { readonl
   let keySet = keySetOf(ring.keys)
 
   return async function registerJwksRoute (fastify) {
-    fastify.get(path, { exposeHeadRoute: true }, (request, reply) => {
+    const options: RouteShorthandOptions & { [DESCRIPTION]: Description } = { exposeHeadRoute: true, [DESCRIPTION]: description }
+    fastify.get(path, options, (request, reply) => {
       if (keySet.keys !== ring.keys) keySet = keySetOf(ring.keys)
       const { body, etag } = keySet
       reply.header('cache-control', `public, max-age=${maxAge}`).header('etag', etag)

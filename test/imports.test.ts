@@ -6,10 +6,10 @@ import { test } from 'tap'
 const RANKS: string[][] = [
   ['errors', 'key-types', 'types', 'sessions/store', 'sessions/events', 'option-types'],
   ['durations', 'ed25519', 'roca', 'secrets', 'key-source', 'key-options', 'jwks-options', 'user', 'route-options', 'session-options', 'options', 'define-routes'],
-  ['segments', 'verdict', 'signature', 'jwt', 'keys', 'jwks', 'set-keys'],
+  ['segments', 'verdict', 'signature', 'jwt', 'keys', 'set-keys'],
   ['sessions/'],
   ['extract', 'claims', 'verify', 'issue', 'sign-in', 'refresh'],
-  ['authenticate', 'replies', 'openapi', 'guards', 'ready-route', 'session-routes', 'routes'],
+  ['authenticate', 'replies', 'openapi', 'jwks', 'guards', 'ready-route', 'session-routes', 'routes'],
   ['dual-token', 'plugin'],
   ['contract/'],
   ['index', 'testing', 'keygen', 'cli'],

@@ -8,6 +8,7 @@ import Fastify, { type FastifyInstance, type InjectOptions, type RouteShorthandO
 import { test, type Test } from 'tap'
 import { defineRoutes, dualToken, memoryStore, withDualToken, type DualTokenOptions } from '../lib/index.ts'
 import { bearer, createApp, createClock } from './app.ts'
+import { ringKey } from './key-pairs.ts'
 import { readPage } from './markdown.ts'
 import { node, start } from './server-process.ts'
 import { accessToken, NOW, OTHER_SECRET, refreshToken, SECRET } from './tokens.ts'
@@ -252,6 +253,33 @@ test('the ready routes are fully described', async t => {
   t.strictSame(codesOf(put!.responses[403]).slice(-2), ['REFRESH_USER_GONE', 'REFRESH_REUSED'])
   t.match(post, { requestBody: { required: true, content: { 'application/json': { schema: { required: ['password'] } } } } })
   t.match(paths['/authorizations/sessions/{id}']!.delete!.parameters, [{ in: 'path', name: 'id', description: String }])
+})
+
+test('the key set is described, open to all, in a valid document, and served as it was', async t => {
+  const keys = [ringKey('EdDSA', 'k1'), ringKey('RS256', 'k2')]
+  const plain = Fastify()
+  t.teardown(() => plain.close())
+  await plain.register(dualToken, { keys, jwks: true })
+  for (const version of ['3.0.3', '3.1.0']) {
+    const app = Fastify()
+    t.teardown(() => app.close())
+    await app.register(swagger, withDualToken({ openapi: { openapi: version, info } }))
+    await app.register(dualToken, { keys, jwks: { path: '/keys' } })
+    const document = await documentOf(app)
+    const { summary, description, tags, security, responses } = document.paths['/keys']!.get!
+    t.ok(summary)
+    t.ok(description)
+    t.strictSame([tags, security, Object.keys(responses)], [['keys'], [], ['200', '304']])
+    t.match(responses[200]!.content, { 'application/jwk-set+json': { schema: { properties: { keys: { type: 'array' } } } } })
+    t.equal(responses[304]!.content, undefined)
+    const { valid, errors } = await new Validator().validate(structuredClone(document) as object as Record<string, unknown>)
+    t.ok(valid, `${version}: ${JSON.stringify(errors)}`)
+
+    const { headers: { date, ...headers }, body } = await app.inject('/keys')
+    const { headers: { date: otherDate, ...others }, body: otherBody } = await plain.inject('/.well-known/jwks.json')
+    t.strictSame([headers, body], [others, otherBody])
+    t.equal((await app.inject({ url: '/keys', headers: { 'if-none-match': headers.etag } })).body, '')
+  }
 })
 
 test('without sessions the ready routes promise no more than there is, and the application has the last word', async t => {
