@@ -1,9 +1,10 @@
 import diagnostics from 'node:diagnostics_channel'
 import { test, type Test } from 'tap'
 import type { SessionEvent } from '../lib/index.ts'
-import { createEmit, EVENT_TYPES } from '../lib/sessions/events.ts'
+import { createEmit, EVENT_TYPES, REASONS } from '../lib/sessions/events.ts'
 import { backgroundDone, createLog, createSessionApp, PATH } from './session-app.ts'
 import { bearer } from './app.ts'
+import { readPage } from './markdown.ts'
 import { claimsIn } from './tokens.ts'
 
 function listen (t: Test, type: SessionEvent['type']): unknown[] {
@@ -20,10 +21,10 @@ test('an event goes to onEvent and to the channel of its type; what is not said 
     const emit = createEmit(event => { told.push(event) }, createLog().log)
     const heard = listen(t, type)
     emit(type, 'a')
-    emit(type, 'b', { userId: 7, ip: '192.0.2.1', reason: 'why', sinceRotation: 5 })
+    emit(type, 'b', { userId: 7, ip: '192.0.2.1', reason: 'late', sinceRotation: 5 })
     const events = [
       { type, sid: 'a', userId: null, ip: null, reason: null, sinceRotation: null },
-      { type, sid: 'b', userId: 7, ip: '192.0.2.1', reason: 'why', sinceRotation: 5 }
+      { type, sid: 'b', userId: 7, ip: '192.0.2.1', reason: 'late', sinceRotation: 5 }
     ]
     t.strictSame(told, events)
     t.strictSame(heard, events)
@@ -83,7 +84,7 @@ test('each thing that happens to a session is told, with what is known of it', a
   await renew(recovered.refresh_token)
   told({ type: 'rotated', sinceRotation: 11_000 }, 'and on')
   await renew(lost.refresh_token)
-  told({ type: 'reused', sinceRotation: 0, reason: 'a refresh token that was used up, or not of this session' }, 'theft')
+  told({ type: 'reused', sinceRotation: 0, reason: 'refresh_token' }, 'theft')
   await renew(recovered.refresh_token)
   told({ type: 'refused', ip: null, reason: 'revoked' }, 'after it')
 
@@ -96,13 +97,13 @@ test('each thing that happens to a session is told, with what is known of it', a
   events.length = 0
   await me(displaced.token)
   await backgroundDone()
-  told({ type: 'reused', ip: null, reason: 'an access token that a recovery displaced' }, 'theft, seen by an access token')
+  told({ type: 'reused', ip: null, reason: 'access_token' }, 'theft, seen by an access token')
 
-  for (const [reason, end] of Object.entries({
-    logout: (token: string) => app.inject({ method: 'DELETE', url: PATH, headers: bearer(token) }),
-    ended: (token: string) => app.inject({ method: 'DELETE', url: `${PATH}/sessions/${claimsIn(token).sid}`, headers: bearer(token) }),
-    all_ended: (token: string) => app.inject({ method: 'DELETE', url: `${PATH}/sessions`, headers: bearer(token) })
-  })) {
+  for (const [reason, end] of [
+    ['logout', (token: string) => app.inject({ method: 'DELETE', url: PATH, headers: bearer(token) })],
+    ['ended', (token: string) => app.inject({ method: 'DELETE', url: `${PATH}/sessions/${claimsIn(token).sid}`, headers: bearer(token) })],
+    ['all_ended', (token: string) => app.inject({ method: 'DELETE', url: `${PATH}/sessions`, headers: bearer(token) })]
+  ] as const) {
     const other = await signIn()
     Object.assign(known, { sid: claimsIn(other.token).sid })
     events.length = 0
@@ -117,6 +118,23 @@ test('each thing that happens to a session is told, with what is known of it', a
   told({ type: 'revoked', reason: 'user_revoked' }, 'revokeUser')
   await app.dualToken.revokeSession(String(known.sid))
   told({ type: 'revoked', userId: null, reason: 'revoked' }, 'revokeSession, which knows of no user')
+})
+
+test('a second sign-out with a refresh token is told as a refusal and as an end', async t => {
+  const { app, signIn, events } = await createSessionApp(t)
+  const headers = bearer((await signIn()).refresh_token)
+  const signOut = async () => (await app.inject({ method: 'DELETE', url: PATH, headers })).statusCode
+  await signOut()
+  events.length = 0
+  t.equal(await signOut(), 204)
+  t.match(events, [{ type: 'refused', reason: 'revoked' }, { type: 'revoked', reason: 'logout' }])
+})
+
+test('every reason is documented', async t => {
+  const [, section] = readPage('docs/sessions.md').text.split('## Events\n')
+  const cells = section!.split('## ')[0]!.split('\n').filter(line => line.startsWith('| `')).map(line => line.split('|')[3]!)
+  const documented = cells.slice(1).flatMap(cell => [...cell.matchAll(/`([a-z_]+)`/g)].map(([, name]) => name))
+  t.strictSame([...new Set(documented)].sort(), [...REASONS].sort())
 })
 
 test('a session that ended or that nobody knows is refused, and told', async t => {

@@ -71,7 +71,7 @@ test('a slow sign-in that began before revokeUser is refused; one that begins af
   t.match(refused.headers, { 'www-authenticate': 'Bearer', 'cache-control': 'no-store' })
   t.notMatch(refused.body, 'token"')
   t.equal(outcomeOf(await other), '201')
-  t.match(events.find(({ type }) => type === 'refused'), { userId: 7, ip: '127.0.0.1', reason: 'the user was revoked during the sign-in' })
+  t.match(events.find(({ type }) => type === 'refused'), { userId: 7, ip: '127.0.0.1', reason: 'user_revoked' })
 })
 
 test('revokeUser of one user refuses the sign-in of no other', async t => {

@@ -49,7 +49,7 @@ export function createCheckSession ({ settings, now, userIdOf, feed, ask, emit }
       confirmed.set(key, true)
       if (outcome !== 'reused') return
       feed.add([sessionId])
-      emit('reused', sessionId, { userId: userIdOf(verdict.claims), reason: 'an access token that a recovery displaced' })
+      emit('reused', sessionId, { userId: userIdOf(verdict.claims), reason: 'access_token' })
     })
   }
 

@@ -31,7 +31,7 @@ export function createCreateSession ({ keepFor }: SessionSettings, ask: Ask, emi
     }
     const created = await ask(store => store.create(record, { now, keepFor, elapsed: performance.now() - began }))
     if (created) emit('created', sid, { userId, ip })
-    else emit('refused', sid, { userId, ip, reason: 'the user was revoked during the sign-in' })
+    else emit('refused', sid, { userId, ip, reason: 'user_revoked' })
     return created
   }
 }

@@ -5,6 +5,12 @@ import type { UserId } from '../types.ts'
 
 export const EVENT_TYPES = ['created', 'rotated', 'repeated', 'recovered', 'reused', 'revoked', 'refused'] as const
 
+export const REASONS = [
+  'refresh_token', 'access_token', // reused
+  'logout', 'ended', 'all_ended', 'user_gone', 'revoked', 'user_revoked', // revoked; the last two of refused, too
+  'expired', 'unknown', 'late' // refused
+] as const
+
 /** Something that happened to a session. Never holds a token. */
 export interface SessionEvent {
   readonly type: typeof EVENT_TYPES[number]
@@ -14,7 +20,7 @@ export interface SessionEvent {
   readonly userId: UserId | null
   readonly ip: string | null
   /** Of `reused`, `revoked` and `refused`: why; otherwise null. */
-  readonly reason: string | null
+  readonly reason: typeof REASONS[number] | null
   /** Milliseconds since the session's last rotation; null when there was none or it is not known. */
   readonly sinceRotation: number | null
 }

@@ -2,7 +2,7 @@
 import type { SessionSettings } from '../session-options.ts'
 import type { UserId } from '../types.ts'
 import type { Ask } from './ask.ts'
-import type { Emit } from './events.ts'
+import type { Emit, SessionEvent } from './events.ts'
 import type { Feed } from './feed.ts'
 import { isSessionId } from './stamp.ts'
 
@@ -13,14 +13,14 @@ export interface Ending {
   readonly mustExist?: boolean
   readonly ip?: string | null
   /** For the event. */
-  readonly reason: string
+  readonly reason: SessionEvent['reason']
 }
 
 export interface Revoke {
   /** Resolves to whether it was ended: false for another user's, or one that must exist and does not. Ending it again is no error. */
   session (sessionId: string, ending: Ending): Promise<boolean>
   /** Resolves to the number of sessions ended. */
-  user (userId: UserId, ending: { readonly ip?: string | null, readonly reason: string }): Promise<number>
+  user (userId: UserId, ending: { readonly ip?: string | null, readonly reason: SessionEvent['reason'] }): Promise<number>
 }
 
 /** @param now the plugin's clock, in milliseconds */

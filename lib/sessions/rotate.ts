@@ -38,7 +38,7 @@ export function createRotate ({ settings, now, feed, ask, emit, createRefusal }:
     }
     if (rotation.outcome === 'reused') {
       feed.add([sid])
-      emit('reused', sid, { ...details, reason: 'a refresh token that was used up, or not of this session' })
+      emit('reused', sid, { ...details, reason: 'refresh_token' })
       throw createRefusal('REFRESH_REUSED', 'reused')
     }
     emit('refused', sid, { ...details, reason: rotation.outcome })
