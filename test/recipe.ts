@@ -8,7 +8,7 @@ import { SECRET } from './tokens.ts'
 
 /** What the pages take as given: anybody may sign in whose password is `good`. */
 const login = async ({ username, password }: Record<string, unknown>) => password === 'good' ? { user_id: String(username) } : null
-export const given = { secret: SECRET, login, routes: { login }, now: Date.now }
+const given = { secret: SECRET, login, routes: { login }, now: Date.now }
 
 /** The fenced blocks of a language under a heading of any level, without those of headings below it. */
 export function blocksOf (path: string, heading: string, language: string): string[] {

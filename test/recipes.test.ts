@@ -1,14 +1,16 @@
 // docs/recipes.md, run as it stands: the plugin among the others that applications use.
 import { once } from 'node:events'
-import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { mock } from 'node:test'
-import Fastify, { type FastifyInstance, type LightMyRequestResponse } from 'fastify'
+import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import { test, type Test } from 'tap'
 import { WebSocket } from 'ws'
+import type { PairReply } from '../lib/index.ts'
 import { bearer } from './app.ts'
-import { blocksOf, follow, given } from './recipe.ts'
-import { accessToken, mint, NOW, refreshClaims } from './tokens.ts'
+import { blocksOf, follow } from './recipe.ts'
+import { startServer } from './server-process.ts'
+import { accessToken, mint, NOW, refreshClaims, SECRET } from './tokens.ts'
 
 const PAGE = 'docs/recipes.md'
 
@@ -145,22 +147,26 @@ test('@fastify/cors: a preflight passes, the route behind it stays guarded', asy
   t.equal((await fastify.inject({ url: '/me', headers: { origin, ...bearer(token) } })).statusCode, 200)
 })
 
-test('@fastify/autoload: the guards are there for routes in files of their own', async t => {
+test('fastify-cli and @fastify/autoload: the guards are there for routes in files of their own', async t => {
   const files = blocksOf(PAGE, 'fastify-cli and @fastify/autoload', 'js')
   const codeOf = (name: string) => files.find(block => block.startsWith(`// ${name}\n`))!
   const folder = t.testdir({
-    'app.js': codeOf('app.js'),
+    // As "fastify generate --esm" makes it.
+    'app.js': readFileSync('node_modules/fastify-cli/templates/app-esm/app.js', 'utf8'),
+    '.env': `JWT_SECRET=${SECRET}\n`,
+    'users.js': "export const login = ({ username, password }) => password === 'good' ? { user_id: username } : null\n",
     plugins: { 'dual-token.js': codeOf('plugins/dual-token.js') },
     routes: { me: { 'index.js': codeOf('routes/me/index.js') } }
   })
-  const { default: app } = await import(pathToFileURL(join(folder, 'app.js')).href)
-  const fastify = Fastify()
-  t.teardown(() => fastify.close())
-  await fastify.register(app, given)
+  const command = [process.execPath, resolve('node_modules/fastify-cli/cli.js'), 'start', '--log-level', 'info', 'app.js']
+  const { url } = await startServer(t, ['sh', '-c', 'cd "$0" && exec "$@"', folder, ...command])
 
-  t.equal((await fastify.inject('/me')).statusCode, 401)
-  const { token } = (await signIn(fastify, 'ann')).json()
-  t.match((await fastify.inject({ url: '/me', headers: bearer(token) })).json(), { user_id: 'ann' })
+  t.equal((await fetch(`${url}/me`)).status, 401)
+  const reply = await fetch(`${url}/authorizations`, {
+    method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ username: 'ann', password: 'good' })
+  })
+  const { token } = await reply.json() as PairReply
+  t.match(await (await fetch(`${url}/me`, { headers: bearer(token) })).json(), { user_id: 'ann' })
 })
 
 test('trustProxy: a session knows the address that a trusted proxy tells, and no other', async t => {
