@@ -97,7 +97,7 @@ function checked (options: unknown): Record<string, unknown> {
   const given: Record<string, unknown> = { ...options as object }
   for (const [name, value] of Object.entries(given)) {
     const schema = Object.hasOwn(OptionSchemas, name) ? OptionSchemas[name] : undefined
-    if (schema === undefined) throw createFault('OPTION_INVALID', `Option ${name} is not known.`)
+    if (schema === undefined) throw createFault('OPTION_INVALID', `Option ${name} is not known${name === 'prefix' ? ': routes.path says where the ready routes stand' : ''}.`)
     if (value !== undefined && !Value.Check(schema, value)) {
       throw createFault('OPTION_INVALID', `Option ${name} must be ${schema.description}.`)
     }

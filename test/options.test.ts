@@ -152,6 +152,7 @@ test('what is wrong with an option is said in one sentence', async t => {
     ['jwks', [{ path: 7 }], 'Option jwks.path must be a string that begins with a slash.'],
     ['jwks', [true, {}], 'Option jwks needs asymmetric keys: nothing of a secret is public.'],
 
+    ['prefix', ['/api'], 'Option prefix is not known: routes.path says where the ready routes stand.'],
     ['Secret', [SECRET], 'Option Secret is not known.'],
     ['constructor', [Object], 'Option constructor is not known.'],
     ['toString', [String], 'Option toString is not known.']
