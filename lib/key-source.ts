@@ -90,7 +90,7 @@ function readHalf (given: Given, algorithm: AsymmetricAlgorithm, half: Half): So
   const key = found && attempt(() => load(found.export({ format: 'jwk' }), half))
   if (key === null) {
     const onCurve = type === 'rsa' ? '' : ', its point on the curve'
-    throw complaint(given, `must be an unencrypted PEM, a JWK or a KeyObject of a ${half} key, whole${onCurve}`)
+    throw complaint(given, `must be an unencrypted PEM, a JWK (parsed) or a KeyObject of a ${half} key, whole${onCurve}`)
   }
   return { key, jwk, kid: jwk?.kid }
 }

@@ -9,7 +9,7 @@ import { encode, OTHER_SECRET, SECRET } from './tokens.ts'
 const [ec, otherEc] = PAIRS.ES256
 const [rsa, otherRsa] = PAIRS.RS256
 const [ed, otherEd] = PAIRS.EdDSA
-const UNREADABLE = /^Option keys\[0\]\.(?:private|public)Key must be an unencrypted PEM, a JWK or a KeyObject of a (?:private|public) key, whole/
+const UNREADABLE = /^Option keys\[0\]\.(?:private|public)Key must be an unencrypted PEM, a JWK \(parsed\) or a KeyObject of a (?:private|public) key, whole/
 
 function jwk (key: KeyObject): JsonWebKey {
   return key.export({ format: 'jwk' })
