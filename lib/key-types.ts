@@ -6,9 +6,11 @@ export type AsymmetricAlgorithm = 'RS256' | 'PS256' | 'ES256' | 'EdDSA'
 export type KeyAlgorithm = 'HS256' | AsymmetricAlgorithm
 
 /** A JWK (RFC 7517). The types of Node.js have one too, of another name and shape from version to version. */
-export type Jwk = {
-  [Name in 'kty' | 'kid' | 'alg' | 'use' | 'crv' | 'x' | 'y' | 'd' | 'n' | 'e' | 'p' | 'q' | 'dp' | 'dq' | 'qi' | 'k']?: string | undefined
-} & { key_ops?: readonly string[] | undefined }
+export interface Jwk extends Partial<Record<JwkMember, string | undefined>> {
+  key_ops?: readonly string[] | undefined
+}
+
+type JwkMember = 'kty' | 'kid' | 'alg' | 'use' | 'crv' | 'x' | 'y' | 'd' | 'n' | 'e' | 'p' | 'q' | 'dp' | 'dq' | 'qi' | 'k'
 
 /** A key's text: an unencrypted PEM (PKCS#8, SPKI), a JWK (RFC 7517) or what node:crypto has made of either. */
 export type KeySource = string | Uint8Array | Jwk | KeyObject

@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox'
-import Fastify, { type FastifyInstance, type FastifyRequest, type InjectOptions, type preHandlerHookHandler } from 'fastify'
+import Fastify, { type FastifyError, type FastifyInstance, type FastifyRequest, type InjectOptions, type preHandlerHookHandler } from 'fastify'
 import { test, type Test } from 'tap'
 import { defineRoutes, dualToken, memoryStore, type DualTokenRoutes, type DualTokenUser } from '../lib/index.ts'
 import { bearer, createApp, createClock, type App } from './app.ts'
@@ -378,6 +378,20 @@ test('bodyLimit and errorHandler can be passed on', async t => {
   })
   t.strictSame(await outcomeOf(post(app, { payload: { a: 'x'.repeat(30) } })), [400, 'own FST_ERR_CTP_BODY_TOO_LARGE'])
   t.strictSame(await outcomeOf(put(app, { headers: {} })), [400, 'own FST_DUAL_TOKEN_REFRESH_MISSING'])
+})
+
+test('an error handler reaches the ready routes when it was set before they were registered', async t => {
+  for (const before of [true, false]) {
+    const app = Fastify()
+    t.teardown(() => app.close())
+    const set = () => { app.setErrorHandler<FastifyError>((error, _request, reply) => { reply.code(400).send({ code: `own ${error.code}` }) }) }
+    if (before) set()
+    await app.register(dualToken, { secret: SECRET, routes: { login: () => null } })
+    if (!before) set()
+    app.get('/me', { preHandler: app.loginRequired }, async () => 'in')
+    t.strictSame(await outcomeOf(post(app)), before ? [400, 'own FST_DUAL_TOKEN_LOGIN_REFUSED'] : [401, 'FST_DUAL_TOKEN_LOGIN_REFUSED'])
+    t.strictSame(await outcomeOf(app.inject('/me')), [400, 'own FST_DUAL_TOKEN_ACCESS_MISSING'])
+  }
 })
 
 /** As Zod's compilers do: another kind of schema than their own they do not understand. */
