@@ -169,6 +169,11 @@ test('fastify-cli and @fastify/autoload: the guards are there for routes in file
   t.match(await (await fetch(`${url}/me`, { headers: bearer(token) })).json(), { user_id: 'ann' })
 })
 
+test('fastify.inject: a token for anybody, and a clock that moves', async t => {
+  const fastify = await follow(t, blocksOf(PAGE, 'In your own tests: fastify.inject', 'ts')[0]!)
+  t.equal((await fastify.inject('/me')).statusCode, 401)
+})
+
 test('trustProxy: a session knows the address that a trusted proxy tells, and no other', async t => {
   const fastify = await follow(t, blocksOf(PAGE, 'Behind a proxy: trustProxy', 'ts')[0]!)
   await signIn(fastify, 'ann', 'good', { remoteAddress: '127.0.0.1', headers: { 'x-forwarded-for': '192.0.2.7' } })
