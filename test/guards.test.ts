@@ -178,3 +178,12 @@ test('whoever changes the Authorization header after the hook changes nothing', 
   app.get('/', { onRequest, preHandler: app.loginRequired }, answer)
   t.strictSame(await outcomes(app, '/'), FOR_ACCESS)
 })
+
+test('a guard that is named before the plugin is loaded is noticed in a list, and else guards nothing', async t => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  app.register(dualToken, { secret: SECRET })
+  t.throws(() => app.get('/list', { preHandler: [app.loginRequired] }, answer), { code: 'FST_ERR_HOOK_INVALID_HANDLER' })
+  app.get('/alone', { preHandler: app.loginRequired }, answer)
+  t.equal((await app.inject('/alone')).statusCode, 200)
+})
