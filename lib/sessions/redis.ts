@@ -1,8 +1,10 @@
 // The store of many processes: sessions in Redis or Valkey, one script and one round trip per operation.
 import { randomUUID } from 'node:crypto'
 import type { UserId } from '../types.ts'
+import { cursorWithin, positionOf } from './redis-cursor.ts'
+import { fieldsOf, pairsOf, recordOf } from './redis-fields.ts'
 import * as scripts from './redis-scripts.ts'
-import type { Rotation, SessionRecord, SessionStore } from './store.ts'
+import type { Rotation, SessionStore } from './store.ts'
 
 type Argument = string | number
 
@@ -25,7 +27,6 @@ export interface RedisSubscriber {
 }
 
 const MARK_LIFE = 60_000
-const OVERLAP = 60_000
 const PAGE = 10_000
 const BATCH = 500
 
@@ -45,6 +46,7 @@ export function redisStore (client: RedisClient, { prefix = 'dual-token:' }: { p
   const epoch = `${base}epoch`
   const sessionKey = (id: string): string => `${base}session:${id}`
   const indexKey = (userId: UserId): string => `${base}user:${JSON.stringify(userId)}`
+  const markKey = (userId: UserId): string => `${base}mark:${JSON.stringify(userId)}`
 
   async function run ({ sha, text }: scripts.Script, keys: string[], values: Argument[]): Promise<unknown> {
     if (client.status === 'wait') client.connect().catch(() => {}) // What it fails with, the next command says.
@@ -72,24 +74,18 @@ export function redisStore (client: RedisClient, { prefix = 'dual-token:' }: { p
     async create (session, { now, keepFor, elapsed }) {
       const life = session.expiresAt - now + keepFor
       const created = await run(scripts.CREATE,
-        [sessionKey(session.id), indexKey(session.userId), `${base}mark:${JSON.stringify(session.userId)}`, epoch],
+        [sessionKey(session.id), indexKey(session.userId), markKey(session.userId), epoch],
         [Math.round(elapsed * 1000), life, keepFor, randomUUID(), session.id, ...fieldsOf(session)])
       return Number(created) === 1
     },
 
     async rotate (attempt) {
-      const { sessionId, userId, sliding } = attempt
-      const [outcome, since, generation, issuedAt, expiresAt] = await run(scripts.ROTATE,
-        [sessionKey(sessionId), indexKey(userId), feed],
-        [
-          sessionId, JSON.stringify(userId), attempt.generation, attempt.nonceHash, attempt.now, attempt.keepFor, attempt.rotate ? 1 : 0,
-          attempt.grace, attempt.recovery, sliding?.lifetime ?? '', sliding?.maxLifetime ?? '', attempt.ip ?? '', attempt.userAgent ?? '', feed
-        ]) as string[]
-      const sinceRotation = since === '' ? null : Number(since)
-      const granted = generation !== undefined && {
-        generation: Number(generation), issuedAt: Number(issuedAt), expiresAt: Number(expiresAt)
-      }
-      return { outcome, sinceRotation, ...granted } as Rotation
+      const { sessionId, userId, generation, nonceHash, now, keepFor, rotate, grace, recovery, sliding, ip, userAgent } = attempt
+      const reply = await run(scripts.ROTATE, [sessionKey(sessionId), indexKey(userId), feed], [
+        sessionId, JSON.stringify(userId), generation, nonceHash, now, keepFor, rotate ? 1 : 0, grace, recovery,
+        sliding?.lifetime ?? '', sliding?.maxLifetime ?? '', ip ?? '', userAgent ?? '', feed
+      ])
+      return rotationOf(reply as string[])
     },
 
     async confirm ({ sessionId, generation, now, keepFor }) {
@@ -106,7 +102,7 @@ export function redisStore (client: RedisClient, { prefix = 'dual-token:' }: { p
 
     async revokeUser ({ userId, keepFor }) {
       const index = indexKey(userId)
-      const ids = await run(scripts.MARK_USER, [index, `${base}mark:${JSON.stringify(userId)}`], [MARK_LIFE]) as string[]
+      const ids = await run(scripts.MARK_USER, [index, markKey(userId)], [MARK_LIFE]) as string[]
       const ended = await inBatches(ids, async batch =>
         await run(scripts.REVOKE_MANY, [index, feed, ...batch.map(sessionKey)], [keepFor, feed, ...batch]) as string[])
       return ended.flat()
@@ -121,17 +117,18 @@ export function redisStore (client: RedisClient, { prefix = 'dual-token:' }: { p
     },
 
     async revokedSince (cursor, { keepFor }) {
-      const { lowest, skip, began } = readCursor(cursor)
-      const [epochId, age, clock, rows] = await run(scripts.REVOKED_SINCE, [feed, epoch], [lowest, skip, PAGE, keepFor, randomUUID()]) as
-        [string, string, string, string[]]
-      const sessionIds = rows.filter((_, i) => i % 2 === 0)
-      const more = sessionIds.length === PAGE
+      const position = positionOf(cursor)
+      const [epochId, age, clock, rows] = await run(scripts.REVOKED_SINCE,
+        [feed, epoch], [position.lowest, position.skip, PAGE, keepFor, randomUUID()]) as [string, string, string, string[]]
+      const found = pairsOf(rows)
+      const began = position.began ?? clock
+      const more = found.length === PAGE
       return {
         epoch: epochId,
         age: Number(age),
-        sessionIds,
+        sessionIds: found.map(([id]) => id),
         more,
-        cursor: more ? nextPage(rows, lowest, skip, began ?? clock) : began ?? clock
+        cursor: more ? cursorWithin(position, found.map(([, score]) => score), began) : began
       }
     },
 
@@ -148,50 +145,9 @@ export function redisStore (client: RedisClient, { prefix = 'dual-token:' }: { p
   }
 }
 
-const TEXT_FIELDS = ['id', 'nonceHash', 'ip', 'userAgent'] as const
-const NUMBER_FIELDS = [
-  'generation', 'parentGeneration', 'rotatedAt', 'displacedAt', 'issuedAt', 'createdAt', 'expiresAt', 'lastUsedAt'
-] as const
-
-function fieldsOf (record: SessionRecord): Argument[] {
-  return [
-    'userId', JSON.stringify(record.userId), 'confirmed', record.confirmed ? 1 : 0,
-    ...TEXT_FIELDS.flatMap(name => [name, record[name] ?? '']),
-    ...NUMBER_FIELDS.flatMap(name => [name, record[name]])
-  ]
-}
-
-function recordOf (reply: string[]): SessionRecord {
-  const fields = new Map<string, string>()
-  for (let i = 0; i < reply.length; i += 2) fields.set(reply[i]!, reply[i + 1]!)
-  return {
-    userId: JSON.parse(fields.get('userId')!),
-    confirmed: fields.get('confirmed') === '1',
-    ...Object.fromEntries(TEXT_FIELDS.map(name => [name, fields.get(name) || null])),
-    ...Object.fromEntries(NUMBER_FIELDS.map(name => [name, Number(fields.get(name))]))
-  } as SessionRecord
-}
-
-interface FeedPosition {
-  /** The lowest score to read. */
-  readonly lowest: string
-  /** How many ids to pass over from there: those of that score that were read before. */
-  readonly skip: number
-  /** The server's clock at the first page of this read; undefined before it. */
-  readonly began: string | undefined
-}
-
-/** A cursor is where the read before began, or, between the pages of one, `lowest:skip:began`. */
-function readCursor (cursor: string | null): FeedPosition {
-  if (cursor === null) return { lowest: '-inf', skip: 0, began: undefined }
-  const [lowest, skip, began] = cursor.split(':') as [string, string?, string?]
-  if (skip === undefined) return { lowest: String(Number(lowest) - OVERLAP), skip: 0, began: undefined }
-  return { lowest, skip: Number(skip), began }
-}
-
-/** Many ids can share a score, more than a page. */
-function nextPage (rows: readonly string[], lowest: string, skip: number, began: string): string {
-  const last = rows.at(-1)!
-  const ofLast = rows.filter((score, i) => i % 2 === 1 && score === last).length
-  return `${last}:${last === lowest ? skip + ofLast : ofLast}:${began}`
+/** The outcome, the milliseconds since the last rotation ('' when there was none) and, of a granted one, its three numbers. */
+function rotationOf ([outcome, since, generation, issuedAt, expiresAt]: string[]): Rotation {
+  const sinceRotation = since === '' ? null : Number(since)
+  if (generation === undefined) return { outcome, sinceRotation } as Rotation
+  return { outcome, sinceRotation, generation: Number(generation), issuedAt: Number(issuedAt), expiresAt: Number(expiresAt) } as Rotation
 }
