@@ -265,15 +265,16 @@ test('a memory that begins anew between two pages, or whose reading fails half-w
   t.equal(feed.isRevoked('a'), true)
 })
 
-test('the log says once that the feed is cut, and once that it is back', async t => {
+test('the log says once that the feed cannot be read, and once that it can again', async t => {
   const time = stopTime(t)
   const down = () => Object.assign(new Error('down'), { command: { args: ['secret'] } })
   const { feed, lines } = createTestFeed(() => time.moments.plugin, [{}, down(), down(), down(), {}, {}, down(), {}])
   await feed.load()
   feed.start()
   for (let i = 0; i < 7; i++) await time.fire()
-  const [cut, back] = [{ level: 40, msg: 'The feed of revoked sessions is cut' }, { level: 30, msg: 'The feed of revoked sessions is back' }]
-  t.match(lines, [cut, back, cut, back])
+  const cannot = { level: 40, msg: 'Cannot read the feed of revoked sessions' }
+  const again = { level: 30, msg: 'The feed of revoked sessions can be read again' }
+  t.match(lines, [cannot, again, cannot, again])
   t.equal(lines.length, 4)
   feed.stop()
 })

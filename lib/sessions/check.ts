@@ -9,7 +9,7 @@ import type { Emit } from './events.ts'
 import type { Feed } from './feed.ts'
 import { sessionOf } from './stamp.ts'
 
-const STALE = refused('UNAVAILABLE', 'the feed of revoked sessions is cut')
+const STALE = refused('UNAVAILABLE', 'the feed of revoked sessions is stale')
 const ENDED = refused('REVOKED', 'session ended')
 const FORGOTTEN = refused('REVOKED', 'issued before the store remembers')
 const OUTLIVED = refused('EXPIRED', 'older than any token of our lifetime')

@@ -19,7 +19,7 @@ export interface Feed {
   isRevoked (sessionId: string): boolean
   /** Epoch seconds: access tokens issued before this moment may have been revoked without the feed remembering it. */
   remembersSince (): number
-  /** Whether the feed has been cut for longer than `maxStaleness`. */
+  /** Whether the feed was last read longer ago than `maxStaleness`. */
   isStale (): boolean
 }
 
@@ -33,7 +33,7 @@ export function createFeed (settings: SessionSettings, now: () => number, ask: A
   let since = Infinity
   let fresh = { wall: -Infinity, monotonic: -Infinity, plugin: -Infinity }
   let reading = false
-  let cut = false
+  let unreachable = false
   let timer: NodeJS.Timeout | undefined
   let unsubscribe: (() => void) | undefined
 
@@ -54,21 +54,23 @@ export function createFeed (settings: SessionSettings, now: () => number, ask: A
     }
   }
 
+  /** Reads page by page to the end, and from the beginning when the store's memory proves to have begun anew. */
   async function read (): Promise<void> {
     const began = { wall: Date.now(), monotonic: performance.now(), plugin: now() }
-    for (let more = true; more;) {
+    for (;;) {
       const page = await ask(store => store.revokedSince(cursor, { now: now(), keepFor }))
       add(page.sessionIds)
-      more = page.more
       if (page.epoch !== epoch) {
-        // Not seen before, or begun anew: what the store wrote before this cursor may be new to us.
-        more ||= cursor !== null
         epoch = page.epoch
         since = Math.floor((began.plugin - page.age) / 1000)
-        cursor = cursor === null ? page.cursor : null
-      } else {
-        cursor = page.cursor
+        if (cursor !== null) {
+          // What the store wrote before this cursor may be new to us.
+          cursor = null
+          continue
+        }
       }
+      cursor = page.cursor
+      if (!page.more) break
     }
     fresh = began
     sweep()
@@ -79,11 +81,11 @@ export function createFeed (settings: SessionSettings, now: () => number, ask: A
     reading = true
     try {
       await read()
-      if (cut) log.info('The feed of revoked sessions is back')
-      cut = false
+      if (unreachable) log.info('The feed of revoked sessions can be read again')
+      unreachable = false
     } catch (error) {
-      if (!cut) log.warn({ err: error }, 'The feed of revoked sessions is cut')
-      cut = true
+      if (!unreachable) log.warn({ err: error }, 'Cannot read the feed of revoked sessions')
+      unreachable = true
     }
     reading = false
   }
@@ -91,6 +93,16 @@ export function createFeed (settings: SessionSettings, now: () => number, ask: A
   async function pollForEver (): Promise<void> {
     await poll()
     timer = timer && setTimeout(pollForEver, pollInterval).unref()
+  }
+
+  /** Since the last whole read. Monotonic time can stand still while a machine sleeps, and the wall clock can be set back: the larger one counts. */
+  function ageByProcess (): number {
+    return Math.max(Date.now() - fresh.wall, performance.now() - fresh.monotonic)
+  }
+
+  /** Negated, so that a clock that says NaN makes it too old. */
+  function isTooOld (age: number): boolean {
+    return !(age <= maxStaleness)
   }
 
   return {
@@ -126,12 +138,11 @@ export function createFeed (settings: SessionSettings, now: () => number, ask: A
     remembersSince: () => since,
 
     isStale () {
-      // Monotonic time can stand still while a machine sleeps, and the wall clock can be set back: the larger one counts.
-      const age = Math.max(Date.now() - fresh.wall, performance.now() - fresh.monotonic)
+      const isOld = isTooOld(ageByProcess())
       // The option `now` may be a clock of its own, that runs ahead of both.
-      if (cut) return !(Math.max(age, now() - fresh.plugin) <= maxStaleness)
-      if (age <= maxStaleness) return false
-      // No poll has failed, so the process has slept: ask now. Within one process there is nothing to be cut.
+      if (unreachable) return isOld || isTooOld(now() - fresh.plugin)
+      if (!isOld) return false
+      // No poll has failed, so the process has slept: ask now. Within one process the feed is never out of reach.
       poll()
       return store.inProcess !== true
     }
