@@ -51,7 +51,7 @@ function stopTime (t: Test) {
   }
 }
 
-type Answer = Partial<RevocationPage> | Error | Promise<Partial<RevocationPage>>
+type Answer = Partial<RevocationPage> | Error | Promise<Partial<RevocationPage> | Error>
 
 /** A feed of a store that gives these answers, one after the other; then it has nothing new. */
 function createTestFeed (now: () => number, answers: Answer[], more: Partial<SessionStore> = {}, options: object = {}) {
@@ -178,6 +178,20 @@ test('once stopped it reads no more, and listens no more', async t => {
   other.start()
   other.stop()
   t.equal(time.timers.size, 0)
+})
+
+test('a read that fails after the feed was stopped says nothing', async t => {
+  const time = stopTime(t)
+  const { promise, resolve } = withResolvers<Error>()
+  const { feed, cursors, lines } = createTestFeed(() => time.moments.plugin, [{}, promise])
+  await feed.load()
+  feed.start()
+  await time.fire()
+  feed.stop()
+  resolve(new Error('Connection is closed.'))
+  await nextTurn()
+  t.equal(cursors.length, 2)
+  t.strictSame(lines, [])
 })
 
 test('what the store pushes counts at once', async t => {

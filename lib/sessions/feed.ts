@@ -84,7 +84,8 @@ export function createFeed (settings: SessionSettings, now: () => number, ask: A
       if (unreachable) log.info('The feed of revoked sessions can be read again')
       unreachable = false
     } catch (error) {
-      if (!unreachable) log.warn({ err: error }, 'Cannot read the feed of revoked sessions')
+      // Once stopped, it is the application that has closed its client.
+      if (timer !== undefined && !unreachable) log.warn({ err: error }, 'Cannot read the feed of revoked sessions')
       unreachable = true
     }
     reading = false
