@@ -3,8 +3,8 @@ import type { CreateRefusal } from './errors.ts'
 import type { Issue } from './issue.ts'
 import type { Settings } from './options.ts'
 import type { Client } from './sessions/client.ts'
-import { stampOf } from './sessions/create.ts'
 import type { Sessions } from './sessions/sessions.ts'
+import { createStamp } from './sessions/stamp.ts'
 import type { TokenReply, UserId } from './types.ts'
 import { claimsOf } from './user.ts'
 
@@ -29,7 +29,7 @@ export function createSignIn ({ settings, issue, sessions, createRefusal }: Sign
     const claims = claimsOf(user, userIdClaim)
     if (sessions === null) return issue(claims, needRefreshToken)
 
-    const stamp = stampOf(now(), needRefreshToken ? refreshLifetime : accessLifetime)
+    const stamp = createStamp(now(), needRefreshToken ? refreshLifetime : accessLifetime)
     // Signed first: claims that do not fit a token leave no session behind.
     const reply = issue(claims, needRefreshToken, stamp)
     const created = await sessions.create(stamp, claims[userIdClaim] as UserId, client, began)

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
 import { test } from 'tap'
-import { createRandom, hashNonce, isSessionId, isStamped, sessionOf } from '../lib/sessions/stamp.ts'
-import { stampOf } from '../lib/sessions/create.ts'
+import { createRandom, createStamp, hashNonce, isSessionId, isStamped, sessionOf } from '../lib/sessions/stamp.ts'
 import type { Claims } from '../lib/index.ts'
 import { NOW } from './tokens.ts'
 
@@ -41,7 +40,7 @@ test('the session of claims is what they say', async t => {
 })
 
 test('the stamp of a sign-in is new, and its instants are whole seconds', async t => {
-  const [one, other] = [stampOf(NOW * 1000 + 999, 60), stampOf(NOW * 1000 + 999, 60)]
+  const [one, other] = [createStamp(NOW * 1000 + 999, 60), createStamp(NOW * 1000 + 999, 60)]
   t.match(one, { gen: 0, now: NOW * 1000 + 999, issuedAt: NOW * 1000, expiresAt: (NOW + 60) * 1000 })
   t.ok(isSessionId(one.sid))
   t.ok(isSessionId(one.nonce))

@@ -1,10 +1,10 @@
-// A sign-in → a session: its record, and the stamp of its first tokens.
+// The stamp of a sign-in → its session: the record that the store keeps.
 import type { SessionSettings } from '../session-options.ts'
 import type { UserId } from '../types.ts'
 import type { Ask } from './ask.ts'
 import type { Client } from './client.ts'
 import type { Emit } from './events.ts'
-import { createRandom, hashNonce, type Stamp } from './stamp.ts'
+import { hashNonce, type Stamp } from './stamp.ts'
 import type { SessionRecord } from './store.ts'
 
 /** Keeps the session of a stamp; false when the user was revoked since the sign-in began. */
@@ -34,10 +34,4 @@ export function createCreateSession ({ keepFor }: SessionSettings, ask: Ask, emi
     else emit('refused', sid, { userId, ip, reason: 'user_revoked' })
     return created
   }
-}
-
-/** The stamp of a new session's first tokens, that end after so many whole seconds; both ends come from one reading of the clock. */
-export function stampOf (now: number, lifetime: number): Stamp {
-  const issuedAt = Math.floor(now / 1000) * 1000
-  return { sid: createRandom(), gen: 0, nonce: createRandom(), now, issuedAt, expiresAt: issuedAt + lifetime * 1000 }
 }

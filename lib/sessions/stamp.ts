@@ -22,6 +22,12 @@ export function createRandom (): string {
   return randomBytes(16).toString('base64url')
 }
 
+/** The stamp of a new session's first tokens, that end after so many whole seconds; both ends come from one reading of the clock. */
+export function createStamp (now: number, lifetime: number): Stamp {
+  const issuedAt = Math.floor(now / 1000) * 1000
+  return { sid: createRandom(), gen: 0, nonce: createRandom(), now, issuedAt, expiresAt: issuedAt + lifetime * 1000 }
+}
+
 /** What a store keeps of a nonce: neither it nor a signing key makes a refresh token. */
 export function hashNonce (nonce: string): string {
   return createHash('sha256').update(nonce).digest('base64url')
