@@ -48,3 +48,28 @@ test('runStoreContract names the cases that fail, and closes every store', async
   t.equal(error.errors.length, names.length)
   t.equal(closed, storeContract(forgetful).length)
 })
+
+test('a case that fails ends its subscription, and has not revoked without end', async t => {
+  let [moment, revoked, listening] = [0, 0, 0]
+  performance.now = () => moment++
+  t.teardown(() => Reflect.deleteProperty(performance, 'now'))
+  const mute = (): SessionStore => {
+    const store = memoryStore()
+    return {
+      ...store,
+      revoke (attempt) {
+        revoked++
+        return store.revoke(attempt)
+      },
+      subscribe () {
+        listening++
+        return () => { listening-- }
+      }
+    }
+  }
+  const cases = storeContract(mute).filter(({ name }) => name.startsWith('who subscribes'))
+  t.equal(cases.length, 2)
+  for (const { run } of cases) await t.rejects(run(), { code: 'ERR_ASSERTION', message: /were not pushed within/ })
+  t.equal(listening, 0)
+  t.ok(revoked < 50, `${revoked} revocations`)
+})
