@@ -1,6 +1,7 @@
 // The contract of `rotate`: the rows of the rotation table, in their order.
 import assert from 'node:assert/strict'
 import { createRandom, hashNonce } from '../sessions/stamp.ts'
+import type { SessionRecord } from '../sessions/store.ts'
 import { assertGranted, GRACE, isGranted, newUserNumber, type Setting } from './setting.ts'
 
 export const rotationCases = {
@@ -37,19 +38,8 @@ export const rotationCases = {
   },
 
   async 'within grace the current token is repeated: the same successor is signed again, and nothing is written' (setting: Setting) {
-    const { create, rotate, pass, read, within, assertUntouched } = setting
-    for (const span of within(GRACE)) {
-      const session = await create()
-      const first = await rotate(session, 0)
-      assertGranted(first, 'rotated')
-      await pass(span, session)
-      const before = await read(session)
-      const again = await rotate(session, 1)
-      assertGranted(again, 'repeated')
-      assert.deepEqual(
-        [again.generation, again.issuedAt, again.expiresAt], [first.generation, first.issuedAt, first.expiresAt], `after ${span} ms`
-      )
-      await assertUntouched(before)
+    for (const span of setting.within(GRACE)) {
+      await assertRepeated(setting, await setting.create(), { rotated: 0, presented: 1, span })
     }
   },
 
@@ -63,21 +53,12 @@ export const rotationCases = {
   },
 
   async 'within grace the parent is repeated: the same successor is signed again, and nothing is written' (setting: Setting) {
-    const { create, rotate, pass, read, within, assertUntouched } = setting
+    const { create, rotate, pass, within } = setting
     for (const span of within(GRACE)) {
       const session = await create()
       await rotate(session, 0)
       await pass(GRACE + 1, session)
-      const first = await rotate(session, 1)
-      assertGranted(first, 'rotated')
-      await pass(span, session)
-      const before = await read(session)
-      const again = await rotate(session, 1)
-      assertGranted(again, 'repeated')
-      assert.deepEqual(
-        [again.generation, again.issuedAt, again.expiresAt], [first.generation, first.issuedAt, first.expiresAt], `after ${span} ms`
-      )
-      await assertUntouched(before)
+      await assertRepeated(setting, session, { rotated: 1, presented: 1, span })
     }
   },
 
@@ -249,4 +230,20 @@ export const rotationCases = {
     await pass(other.expiresAt - other.createdAt)
     assert.equal((await rotate(other, 0, { rotate: false })).outcome, 'expired')
   }
+}
+
+/** Rotates a generation and, when the span has gone by, presents one: its successor is that of the rotation, and nothing is written. */
+async function assertRepeated (
+  { rotate, pass, read, assertUntouched }: Setting,
+  session: SessionRecord,
+  { rotated, presented, span }: { rotated: number, presented: number, span: number }
+): Promise<void> {
+  const first = await rotate(session, rotated)
+  assertGranted(first, 'rotated')
+  await pass(span, session)
+  const before = await read(session)
+  const again = await rotate(session, presented)
+  assertGranted(again, 'repeated')
+  assert.deepEqual([again.generation, again.issuedAt, again.expiresAt], [first.generation, first.issuedAt, first.expiresAt], `after ${span} ms`)
+  await assertUntouched(before)
 }
