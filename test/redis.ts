@@ -52,8 +52,8 @@ export interface RedisPlace {
  */
 export async function startRedis (t: Owner, settings: string[] = []): Promise<RedisServer> {
   const directory = mkdtempSync(join(tmpdir(), 'redis-'))
-  const port = await freePort()
-  let server = await spawnRedis(directory, port, settings)
+  const { port, server: first } = await spawnAnywhere(directory, settings)
+  let server = first
   const killWithUs = (): void => { server.kill('SIGKILL') }
   process.once('exit', killWithUs)
 
@@ -136,6 +136,18 @@ async function freePort (): Promise<number> {
   server.close()
   await once(server, 'close')
   return port
+}
+
+/** A port that was free a moment ago may be another's by now: then on the next one. */
+async function spawnAnywhere (directory: string, settings: string[]): Promise<{ port: number, server: ChildProcess }> {
+  for (let tries = 1; ; tries++) {
+    const port = await freePort()
+    try {
+      return { port, server: await spawnRedis(directory, port, settings) }
+    } catch (error) {
+      if (tries === 5 || !(error as Error).message.includes('Address already in use')) throw error
+    }
+  }
 }
 
 async function spawnRedis (directory: string, port: number, settings: string[]): Promise<ChildProcess> {
