@@ -6,12 +6,12 @@ import { benchKeys } from './keys.ts'
 import { benchSessions } from './sessions.ts'
 import { benchVerify } from './verify.ts'
 
-console.log(await benchGuardedRoute({ rounds: 15, count: 5_000, warmUp: 20_000 }))
+console.log(await benchGuardedRoute({ rounds: 15, count: 5_000, warmUp: 20_000, tokens: 5_000 }))
 console.log(await benchVerify({ rounds: 101, count: 3_000, warmUp: 60_000 }))
 console.log(await benchIssue({ rounds: 51, count: 2_000, warmUp: 20_000 }))
 console.log(await benchKeys({ rounds: 31, count: 300, warmUp: 3_000 }))
 
 const ends: Array<() => unknown> = []
 const redis = withoutServer ? undefined : await startRedis({ teardown: end => ends.push(end) })
-console.log(await benchSessions({ rounds: 45, count: 5_000, warmUp: 20_000 }, redis?.url))
+console.log(await benchSessions({ rounds: 45, count: 5_000, warmUp: 20_000, tokens: 1_000 }, redis?.url))
 for (const end of ends.reverse()) await end()

@@ -19,6 +19,11 @@ export interface Size {
   readonly warmUp: number
 }
 
+/** With how many different tokens, which take turns. */
+export interface SizeWithTokens extends Size {
+  readonly tokens: number
+}
+
 /** Every round runs every case, each time beginning with the next one: what disturbs the machine disturbs them alike. */
 export async function compare<Name extends string> (cases: Record<Name, Case>, { rounds, count, warmUp }: Size): Promise<Samples<Name>> {
   const names = Object.keys(cases) as Name[]

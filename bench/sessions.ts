@@ -4,19 +4,19 @@ import type { FastifyInstance } from 'fastify'
 import { Redis } from 'ioredis'
 import { sessionApps, USER, withRedis } from './apps.ts'
 import { type Child, loadOf, portOf, startClient, startServer } from './child.ts'
-import { type Case, compare, report, type Sample, type Samples, sampleOf, type Size } from './measure.ts'
+import { type Case, compare, report, type Sample, type Samples, sampleOf, type Size, type SizeWithTokens } from './measure.ts'
 
-const TOKENS = 1_000
 const AT_ONCE = 32
 const ROUNDS_EACH = 3
 
 /** @param redisUrl without one, the sessions in Redis are left out */
-export async function benchSessions (size: Size, redisUrl?: string): Promise<string> {
+export async function benchSessions (size: SizeWithTokens, redisUrl?: string): Promise<string> {
   return [await benchGuardedRequest(size, redisUrl), await benchRefresh(size, redisUrl)].join('\n')
 }
 
 /** Processes of one program differ by more than sessions cost, each for as long as it lives: every few rounds have their own. */
-async function benchGuardedRequest ({ rounds, ...size }: Size, redisUrl: string | undefined): Promise<string> {
+async function benchGuardedRequest ({ rounds, ...size }: SizeWithTokens, redisUrl: string | undefined): Promise<string> {
+  const many = manyOf(size.tokens)
   const all: Record<string, Sample[]> = {}
   for (let left = rounds; left > 0; left -= ROUNDS_EACH) {
     const samples = await compareServers({ ...size, rounds: Math.min(left, ROUNDS_EACH) }, redisUrl)
@@ -24,15 +24,15 @@ async function benchGuardedRequest ({ rounds, ...size }: Size, redisUrl: string 
   }
   return report<string>('Answer one request on a guarded route, with sessions', all, {
     'in memory ÷ none': ['sessions in memory', 'no sessions'],
-    'in memory ÷ none, 1,000 tokens': ['sessions in memory, 1,000 tokens', 'no sessions, 1,000 tokens'],
+    [`in memory ÷ none, ${many}`]: [`sessions in memory, ${many}`, `no sessions, ${many}`],
     ...(redisUrl !== undefined && {
       'in Redis ÷ none': ['sessions in Redis', 'no sessions'],
-      'in Redis ÷ none, 1,000 tokens': ['sessions in Redis, 1,000 tokens', 'no sessions, 1,000 tokens']
+      [`in Redis ÷ none, ${many}`]: [`sessions in Redis, ${many}`, `no sessions, ${many}`]
     })
   })
 }
 
-async function compareServers (size: Size, redisUrl: string | undefined): Promise<Samples<string>> {
+async function compareServers (size: SizeWithTokens, redisUrl: string | undefined): Promise<Samples<string>> {
   const client = startClient()
   const servers: Child[] = []
   const cases: Record<string, Case> = {}
@@ -41,9 +41,9 @@ async function compareServers (size: Size, redisUrl: string | undefined): Promis
       if (name === 'sessions in Redis' && redisUrl === undefined) continue
       const server = startServer(name, redisUrl === undefined ? {} : { REDIS_URL: redisUrl })
       servers.push(server)
-      const tokens = await refreshedTokens(`http://127.0.0.1:${await portOf(server)}/authorizations`)
+      const tokens = await refreshedTokens(`http://127.0.0.1:${await portOf(server)}/authorizations`, size.tokens)
       cases[name] = loadOf(client, server, tokens.slice(0, 1))
-      cases[`${name}, 1,000 tokens`] = loadOf(client, server, tokens)
+      cases[`${name}, ${manyOf(size.tokens)}`] = loadOf(client, server, tokens)
     }
     return await compare(cases, size)
   } finally {
@@ -51,15 +51,19 @@ async function compareServers (size: Size, redisUrl: string | undefined): Promis
   }
 }
 
+function manyOf (tokens: number): string {
+  return `${tokens.toLocaleString('en')} tokens`
+}
+
 /** Access tokens of as many sessions, each refreshed once, as most are. */
-async function refreshedTokens (url: string): Promise<string[]> {
+async function refreshedTokens (url: string, count: number): Promise<string[]> {
   const ask = async (init: RequestInit): Promise<Record<string, string>> => {
     const response = await fetch(url, init)
     strictEqual(response.status, 201)
     return await response.json() as Record<string, string>
   }
   const tokens: string[] = []
-  await inTurns(Array.from({ length: TOKENS }), async () => {
+  await inTurns(Array.from({ length: count }), async () => {
     const { refresh_token: refreshToken } = await ask({ method: 'POST', body: '{}', headers: { 'content-type': 'application/json' } })
     const { token } = await ask({ method: 'PUT', headers: { authorization: `Bearer ${refreshToken}` } })
     tokens.push(token!)
