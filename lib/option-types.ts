@@ -49,7 +49,7 @@ export interface DualTokenSessions {
   maxLifetime?: number | string | undefined
   /** How often the feed of revoked sessions is read; default 2. */
   pollInterval?: number | string | undefined
-  /** How long the feed may be cut before `onStale` counts; default `'5m'`. */
+  /** How long the feed may be unreadable before `onStale` counts; default `'5m'`. */
   maxStaleness?: number | string | undefined
   /** Then guards answer 503 (`'deny'`, default), or go on (`'allow'`). */
   onStale?: 'deny' | 'allow' | undefined

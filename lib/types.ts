@@ -139,7 +139,7 @@ export interface DualToken {
    * The claims of a good token of either kind; look at `refresh`.
    *
    * @throws `FST_DUAL_TOKEN_ACCESS_EXPIRED` or `FST_DUAL_TOKEN_ACCESS_INVALID`; with sessions also `…ACCESS_REVOKED`, or
-   * `…STORE_UNAVAILABLE` when the feed of revoked sessions is cut
+   * `…STORE_UNAVAILABLE` when the feed of revoked sessions cannot be read
    */
   verifyToken (token: string): Claims
   /**

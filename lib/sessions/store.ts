@@ -167,6 +167,6 @@ export interface SessionStore {
   subscribe? (onRevoked: (sessionIds: readonly string[]) => void): () => void
   /** Called once when the server closes. */
   close? (): Promise<void>
-  /** The store lives in this process, so that its feed cannot be cut. */
+  /** The store lives in this process, so that its feed is never out of reach. */
   readonly inProcess?: boolean
 }
