@@ -1,7 +1,6 @@
 // The ready routes: POST credentials → a pair, PUT with a refresh token → an access token; with sessions, those of sessions too.
 import { Type } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply } from 'fastify'
-import type { CreateRefusal } from './errors.ts'
 import { acceptJsonOnly, discardBodies, optionsOf, requireObject } from './ready-route.ts'
 import { bodyErrors, type DescribedError } from './replies.ts'
 import type { Refresh } from './refresh.ts'
@@ -33,7 +32,6 @@ export interface RouteParts extends Omit<SessionRouteParts, 'sessions'> {
   readonly signIn: SignIn
   readonly refresh: Refresh
   readonly refreshRequired: Guard
-  readonly createRefusal: CreateRefusal
 }
 
 /** Each kind of route reads bodies in its own way and so gets its own context: the application's parsers are left alone. */
