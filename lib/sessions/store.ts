@@ -146,7 +146,8 @@ export interface SessionStore {
    */
   revoke (revocation: Revocation): Promise<boolean>
   /**
-   * Ends all sessions of a user, and leaves a mark for a minute that `create` obeys.
+   * Ends all sessions of a user, and leaves a mark for a minute that `create` obeys. It may take several steps, the mark first: no sign-in
+   * that began before can then be kept.
    *
    * @returns the ids of the sessions ended
    */
