@@ -5,7 +5,7 @@ import type { AxiosError, AxiosInstance } from 'axios'
 import { test, type Test } from 'tap'
 import ts from 'typescript'
 import { createTokenClient } from '../lib/client.ts'
-import { createStorage, KINDS, startClientApp, type ClientApp, type ClientAppOptions, type MemoryStorage } from './client-app.ts'
+import { createGate, createStorage, KINDS, startClientApp, type ClientApp, type ClientAppOptions, type MemoryStorage } from './client-app.ts'
 import { readPage } from './markdown.ts'
 import { ACCESS_LIFETIME, REFRESH_LIFETIME } from './tokens.ts'
 
@@ -87,6 +87,18 @@ for (const [name, create] of Object.entries(EXAMPLES)) {
       t.equal((await api.get('/me')).status, 200)
     })
   }
+
+  test(`${name}: who signs out during a refresh stays signed out`, async t => {
+    const gate = createGate()
+    const { api, storage, clock } = await open(t, { routes: { loadUser: gate.loadUser } })
+    clock.advance(ACCESS_LIFETIME)
+    const status = refusalOf(api.get('/me'))
+    await gate.reached
+    storage.tokens = null
+    gate.open()
+    t.equal(await status, 401)
+    t.equal(storage.tokens, null)
+  })
 
   test(`${name}: a server that always says that the token has expired is not asked for ever`, async t => {
     const { api, requests } = await open(t, {
