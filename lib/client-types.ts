@@ -8,15 +8,18 @@ export interface Tokens {
   sign_in?: number
 }
 
+/** What a storage holds: a sign-in's tokens, or nobody's. */
+export type StoredTokens = Tokens | null | undefined
+
 /** Where the tokens are kept, one place for all tabs; `null` is nobody. It may answer at once or later. */
 export interface TokenStorage {
-  get (): Tokens | null | undefined | Promise<Tokens | null | undefined>
+  get (): StoredTokens | Promise<StoredTokens>
   set (tokens: Tokens | null): unknown
 }
 
-/** As much as is needed of `navigator.locks`. */
+/** As much as is needed of `navigator.locks`. One callback at a time for each name; one of another name runs within it. */
 export interface TokenLocks {
-  request (name: string, callback: () => Promise<Tokens | undefined>): Promise<Tokens | undefined>
+  request (name: string, callback: () => Promise<StoredTokens>): Promise<StoredTokens>
 }
 
 /** What an `AuthorizationError` says. */
@@ -38,7 +41,7 @@ export interface TokenClientOptions {
   onSignInRequired?: ((error: AuthorizationFailure) => void) | undefined
   /** Default `globalThis.fetch`. */
   fetch?: typeof globalThis.fetch | undefined
-  /** One refresh at a time among all that share them; default `navigator.locks`, where there is one; `null` for none. */
+  /** One refresh, and one change of the storage, at a time among all that share them; default `navigator.locks`, if any; `null` for none. */
   locks?: TokenLocks | null | undefined
   /** Milliseconds that a sign-in, a refresh or a sign-out waits for a reply; default 10,000. */
   timeout?: number | undefined
@@ -49,7 +52,7 @@ export interface TokenClientOptions {
 export interface TokenClient {
   /**
    * As the global one, with the access token, which is refreshed when it has expired. A request that brings its own
-   * `Authorization`, or goes to another origin, is passed on as it is.
+   * `Authorization`, or goes to another origin, is passed on as it is. Its `signal` ends every wait.
    *
    * @throws an AuthorizationError when the user has to sign in again, or the server would not refresh; what `fetch` rejects
    * with, when the reply to a refresh was lost: the tokens are kept, and the next request tries again

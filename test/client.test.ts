@@ -1,6 +1,7 @@
-import { once } from 'node:events'
+import { getEventListeners, once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { test, type Test } from 'tap'
 import { AuthorizationError, createTokenClient, type TokenClient, type TokenClientOptions, type TokenLocks } from '../lib/client.ts'
 import { createGate, createStorage, KINDS, startClientApp, type ClientApp, type ClientAppOptions, type MemoryStorage } from './client-app.ts'
@@ -162,7 +163,7 @@ for (const kind of KINDS) {
     gate.open()
     t.strictSame(await statuses, [200, 200])
     t.equal(refreshes(), 1)
-    t.strictSame(locks.names, new Set([`fastify-dual-token ${origin}/authorizations`]))
+    t.strictSame(locks.names, new Set(['tokens', 'refresh'].map(name => `fastify-dual-token ${name} ${origin}/authorizations`)))
   })
 
   test(`${kind}: two tabs without locks refresh twice at worst, and both stay signed in with one pair`, async t => {
@@ -181,21 +182,20 @@ for (const kind of KINDS) {
   })
 }
 
-/** The locks of `navigator.locks`, for clients of one process. */
+/** The locks of `navigator.locks`, for clients of one process; `queued` resolves when a second refresh waits. */
 function createLocks (): TokenLocks & { names: Set<string>, queued: Promise<void> } {
   const names = new Set<string>()
-  let last: Promise<unknown> = Promise.resolve()
-  let asked = 0
+  const last = new Map<string, Promise<unknown>>()
   let tell!: () => void
   const queued = new Promise<void>(resolve => { tell = resolve })
   return {
     names,
     queued,
     request (name, callback) {
+      if (names.has(name) && name.includes('refresh')) tell()
       names.add(name)
-      if (++asked === 2) tell()
-      const turn = last.then(callback)
-      last = turn.catch(() => {})
+      const turn = Promise.resolve(last.get(name)).then(callback)
+      last.set(name, turn.catch(() => {}))
       return turn
     }
   }
@@ -206,7 +206,7 @@ test('the locks are those of navigator, where there are any and nothing else is 
   const before = Object.getOwnPropertyDescriptor(globalThis, 'navigator')
   Object.defineProperty(globalThis, 'navigator', { value: { locks }, configurable: true })
   t.teardown(() => before === undefined ? Reflect.deleteProperty(globalThis, 'navigator') : Object.defineProperty(globalThis, 'navigator', before))
-  for (const [options, names] of [[{ locks: null }, 0], [{}, 1]] as const) {
+  for (const [options, names] of [[{ locks: null }, 0], [{}, 2]] as const) {
     const { client, clock } = await open(t, {}, options)
     clock.advance(ACCESS_LIFETIME)
     t.equal(await statusOf(client.fetch('/me')), 200)
@@ -284,23 +284,136 @@ test('a store that comes back while a client waits signs nobody out, and the sam
   t.equal(refreshes(), 2)
 })
 
-test('a guard that answers 503 is asked again, but not with a stream; the 503 of a handler is the caller\'s', async t => {
-  let busy = 0
-  const { client, requests, waits } = await open(t, {
-    prepare (app) {
-      app.post('/busy', async (request, reply) => busy-- > 0 ? reply.code(503).send(BUSY) : request.body)
-      app.post('/own', async (request, reply) => reply.code(503).header('retry-after', '1').send({ code: 'MINE' }))
-    }
+test('a request that ends in 503 for want of the store is sent again if its method is idempotent, and never another one', async t => {
+  let runs = 0
+  const { origin, client } = await open(t, {
+    prepare: app => app.route({
+      method: ['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'POST', 'PATCH'],
+      url: '/busy',
+      handler: async (request, reply) => ++runs % 3 === 0 ? request.method : reply.code(503).send(BUSY)
+    })
   })
+  const url = `${origin}/busy`
+  const body = 'all of it'
   const headers = { 'content-type': 'text/plain' }
+  const requests: Array<[number, ...Parameters<typeof fetch>]> = [
+    [3, url],
+    [3, url, { method: 'OPTIONS' }],
+    [3, url, { method: 'PUT', headers, body }],
+    [3, url, { method: 'delete' }],
+    [3, new Request(url, { method: 'PUT', headers, body })],
+    [3, new Request(url, { method: 'POST', headers, body }), { method: 'PUT' }],
+    [1, url, { method: 'PUT', headers, ...streamOf(body) }],
+    [1, url, { method: 'HEAD' }],
+    [1, url, { method: 'POST', headers, body }],
+    [1, url, { method: 'PATCH', headers, body }],
+    [1, new Request(url, { method: 'POST', headers, body })],
+    [1, new Request(url, { method: 'PUT', headers, body }), { method: 'POST' }]
+  ]
+  for (const [times, input, init] of requests) {
+    runs = 0
+    t.equal(await statusOf(client.fetch(input, init)), times === 3 ? 200 : 503)
+    t.equal(runs, times)
+  }
+})
+
+test('a POST is refreshed for, but not sent again once its handler has run', async t => {
+  let writes = 0
+  const { client, clock, told, requests } = await open(t, {
+    kind: 'with sessions',
+    prepare: app => app.post('/password', { preHandler: app.loginRequired }, async () => {
+      writes++
+      await app.dualToken.revokeUser(7)
+    })
+  })
+  told.instead.set('revokeUser', FAILURES['it rejects']!)
+  clock.advance(ACCESS_LIFETIME)
+  const reply = await client.fetch('/password', { method: 'POST' })
+  t.equal(reply.status, 503)
+  t.match(await reply.json(), BUSY)
+  t.equal(writes, 1)
+  t.strictSame(requests, ['POST /password', 'PUT /authorizations', 'POST /password'])
+})
+
+test('a 503 of a handler\'s own is the caller\'s', async t => {
+  const { client, waits } = await open(t, {
+    prepare: app => app.get('/own', async (request, reply) => reply.code(503).header('retry-after', '1').send({ code: 'MINE' }))
+  })
+  t.equal(await statusOf(client.fetch('/own')), 503)
+  t.strictSame(waits, [])
+})
+
+/** So that nothing but the client listens to it. */
+const fetchWithoutSignal: typeof fetch = async (input, init) => await fetch(input, { ...init, signal: null })
+
+test('a signal ends the wait for a busy server at once, with its reason', async t => {
+  const reason = new Error('no longer wanted')
+  const signals: Array<[string, (signal: AbortSignal) => Parameters<typeof fetch>]> = [
+    ['of the call', signal => ['/busy', { signal }]],
+    ['of a Request', signal => [new Request('http://127.0.0.1/busy', { signal })]],
+    ['of the call, instead of that of a Request', signal => [new Request('http://127.0.0.1/busy', { signal: AbortSignal.abort() }), { signal }]]
+  ]
+  for (const [name, write] of signals) {
+    for (const abortAt of ['the wait has begun', 'it begins', 'the server is asked']) {
+      const controller = new AbortController()
+      const abort = (at: string) => { if (at === abortAt) controller.abort(reason) }
+      const storage = createStorage()
+      storage.tokens = { token: 'a', refresh_token: 'r' }
+      const client = createTokenClient({
+        baseUrl: 'http://127.0.0.1/',
+        storage,
+        async fetch () { // One that knows of no signal.
+          abort('the server is asked')
+          return Response.json(BUSY, { status: 503 })
+        },
+        wait () {
+          abort('it begins')
+          setImmediate(abort, 'the wait has begun')
+          return new Promise(() => {})
+        }
+      })
+      t.equal(await failureOf(client.fetch(...write(controller.signal))), reason, `${name}, when ${abortAt}`)
+    }
+  }
+})
+
+test('a signal that is not aborted is listened to no longer than a wait, and that of a Request not at all when it is taken away', async t => {
+  const { signal } = new AbortController()
+  let busy = 0
+  const { origin, client, waits } = await open(t, {}, {
+    fetch: async (input, init) => busy-- > 0 ? Response.json(BUSY, { status: 503 }) : await fetchWithoutSignal(input, init)
+  })
   busy = 2
-  t.equal(await (await client.fetch('/busy', { method: 'POST', headers, body: 'all of it' })).text(), 'all of it')
-  t.equal(requests.length, 3)
+  t.equal(await statusOf(client.fetch('/me', { signal })), 200)
   t.equal(waits.length, 2)
+  t.strictSame(getEventListeners(signal, 'abort'), [])
+
   busy = 1
-  t.equal(await statusOf(client.fetch('/busy', { method: 'POST', headers, ...streamOf('once') })), 503)
-  t.equal(await statusOf(client.fetch('/own', { method: 'POST', headers, body: '' })), 503)
-  t.equal(waits.length, 2)
+  const controller = new AbortController()
+  const request = new Request(`${origin}/me`, { signal: controller.signal })
+  controller.abort()
+  t.equal(await statusOf(client.fetch(request, { signal: null })), 200)
+})
+
+test('a signal ends the wait for a refresh at once, which goes on for the others', async t => {
+  const gate = createGate()
+  const { origin, client, clock, refreshes } = await open(t, { routes: { loadUser: gate.loadUser } }, { fetch: fetchWithoutSignal })
+  const reason = new Error('no longer wanted')
+  const first = new AbortController()
+  const second = new AbortController()
+  clock.advance(ACCESS_LIFETIME)
+  const failures = [
+    failureOf(client.fetch('/me', { signal: first.signal })),
+    failureOf(client.fetch(new Request(`${origin}/me`, { signal: second.signal })))
+  ]
+  const status = statusOf(client.fetch('/me'))
+  await gate.reached
+  first.abort(reason)
+  second.abort(reason)
+  t.strictSame(await Promise.all(failures), [reason, reason])
+  gate.open()
+  t.equal(await status, 200)
+  t.equal(refreshes(), 1)
 })
 
 test('a server that asks for more than half a minute is not waited for', async t => {
@@ -384,18 +497,21 @@ test('a session that was ended takes no newer sign-in with it', async t => {
   t.strictSame(ends, [])
 })
 
-test('who signs out during a refresh stays signed out, and the request is not sent again', async t => {
-  const gate = createGate()
-  const { client, storage, clock, requests } = await open(t, { routes: { loadUser: gate.loadUser } })
-  clock.advance(ACCESS_LIFETIME)
-  const status = statusOf(client.fetch('/me'))
-  await gate.reached
-  await client.signOut()
-  gate.open()
-  t.equal(await status, 401)
-  t.equal(storage.tokens, null)
-  t.strictSame(requests, ['GET /me', 'PUT /authorizations', 'DELETE /authorizations'])
-})
+for (const [where, locks] of [['', null], [' in another tab', createLocks()]] as const) {
+  test(`who signs out${where} during a refresh waits for none, stays signed out, and the request is not sent again`, async t => {
+    const gate = createGate()
+    const { origin, client, storage, clock, requests } = await open(t, { routes: { loadUser: gate.loadUser } }, { locks })
+    const other = locks === null ? client : createTokenClient({ baseUrl: origin, storage, locks })
+    clock.advance(ACCESS_LIFETIME)
+    const status = statusOf(client.fetch('/me'))
+    await gate.reached
+    await other.signOut()
+    gate.open()
+    t.equal(await status, 401)
+    t.equal(storage.tokens, null)
+    t.strictSame(requests, ['GET /me', 'PUT /authorizations', 'DELETE /authorizations'])
+  })
+}
 
 test('a request is not sent again as somebody else, who signed in during the refresh', async t => {
   const gate = createGate()
@@ -410,6 +526,69 @@ test('a request is not sent again as somebody else, who signed in during the ref
   t.equal(storage.tokens, other)
   t.strictSame(requests, ['GET /me', 'PUT /authorizations', 'POST /authorizations'])
   t.match(await (await client.fetch('/me')).json(), { user: { user_id: 8 } })
+})
+
+const PAIR = { token: 'of another', refresh_token: 'r' }
+/** The replies of a server to which every access token has expired. */
+const REPLIES: Record<string, () => Response> = {
+  GET: () => Response.json({ code: 'FST_DUAL_TOKEN_ACCESS_EXPIRED' }, { status: 401 }),
+  PUT: () => Response.json({ token: 'refreshed' }, { status: 201 }),
+  POST: () => Response.json(PAIR, { status: 201 }),
+  DELETE: () => new Response(null, { status: 204 })
+}
+const REFUSED = () => Response.json({ code: 'FST_DUAL_TOKEN_REFRESH_EXPIRED' }, { status: 403 })
+
+/** What reads the storage and then writes it, and which of its reads is the last one before. */
+const CHANGES: Array<[string, number, (client: TokenClient) => Promise<unknown>, typeof REPLIES]> = [
+  ['a refresh', 3, client => client.fetch('/me'), REPLIES],
+  ['a refusal', 4, client => client.fetch('/me').catch(() => {}), { ...REPLIES, PUT: REFUSED }],
+  ['a sign-out', 1, client => client.signOut(), REPLIES]
+]
+const INTRUSIONS: Array<[string, (client: TokenClient) => Promise<void>, string | undefined]> = [
+  ['a sign-out', client => client.signOut(), undefined],
+  ['a sign-in', client => client.signIn(GOOD), PAIR.token]
+]
+
+for (const [name, lastRead, change, replies] of CHANGES) {
+  for (const [intrusion, intrude, token] of INTRUSIONS) {
+    for (const tabs of [1, 2]) {
+      test(`${intrusion} between the read and the write of ${name} is not overwritten, with ${tabs === 1 ? 'one tab' : 'two tabs'}`, async t => {
+        let reads = 0
+        let intruded: Promise<void> | undefined
+        const storage = createStorage()
+        storage.tokens = { token: 'expired', refresh_token: 'r' }
+        storage.get = async () => {
+          const found = storage.tokens
+          if (++reads !== lastRead) return found
+          intruded = intrude(other)
+          for (let turns = 0; turns < 10; turns++) await nextTurn()
+          return found
+        }
+        const options: TokenClientOptions = {
+          baseUrl: 'http://127.0.0.1/',
+          storage,
+          locks: tabs === 1 ? null : createLocks(),
+          fetch: async (input, init) => replies[init?.method ?? 'GET']!()
+        }
+        const client = createTokenClient(options)
+        const other = tabs === 1 ? client : createTokenClient(options)
+        await change(client)
+        await intruded
+        t.ok(reads > lastRead)
+        t.equal(storage.tokens?.token, token)
+      })
+    }
+  }
+}
+
+test('a storage that fails once says so, and serves the next time', async t => {
+  const { client, storage } = await open(t)
+  const { set } = storage
+  storage.set = () => { throw new Error('full') }
+  await t.rejects(client.signOut(), { message: 'full' })
+  storage.set = set
+  await client.signOut()
+  t.equal(storage.tokens, null)
 })
 
 test('signing out forgets the tokens also when the server cannot be told, and says so', async t => {
