@@ -4,7 +4,7 @@ import { test, type Test } from 'tap'
 import { newSession } from '../lib/contract/setting.ts'
 import { redisStore, type RedisClient, type RotationAttempt, type SessionRecord, type SessionStore, type UserId } from '../lib/index.ts'
 import { createRandom, hashNonce } from '../lib/sessions/stamp.ts'
-import { dumpOf, eventOf, keysOf, openRedis, startRedis, withoutRedis, withoutServer, type RedisServer } from './redis.ts'
+import { commandsDuring, dumpOf, eventOf, keysOf, openRedis, type RedisServer, startRedis, withoutRedis, withoutServer } from './redis.ts'
 
 const NOW = 1_750_000_000_000
 const KEEP_FOR = 7_260_000
@@ -200,14 +200,8 @@ test('a call is one round trip to the server', { skip: withoutServer }, async t 
   const sessions = [await create(store), await create(store)]
   await callAll(store)
   const calls: Array<[string, () => Promise<unknown>]> = allCalls(store, sessions[0]!).filter(([name]) => !['list', 'revokeUser'].includes(name))
-  const sent: string[] = []
-  const monitor = await client.monitor()
-  t.teardown(() => monitor.disconnect())
-  monitor.on('monitor', (_time, [command]: string[], source: string) => { if (source !== 'lua') sent.push(command!.toLowerCase()) })
-  for (const [, call] of calls) await call()
-  await client.echo('end')
-  while (!sent.includes('echo')) await client.ping()
-  t.strictSame(sent.slice(0, sent.indexOf('echo')), calls.map(() => 'evalsha'))
+  const sent = await commandsDuring(server, async () => { for (const [, call] of calls) await call() })
+  t.strictSame(sent.map(({ command }) => command), calls.map(() => 'evalsha'))
 })
 
 test('no command waits for a client that is not connected: each call rejects at once', { skip: withoutServer }, async t => {

@@ -3,7 +3,7 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
+import { connect as openSocket, createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -107,14 +107,39 @@ export async function dumpOf (client: Redis): Promise<string> {
   return parts.sort().join('\n')
 }
 
+/**
+ * The commands that a server of our own is sent while something happens, in order, but for those of scripts; `source` is an address.
+ *
+ * Over a bare socket: ioredis takes for a reply what comes in one piece with that to MONITOR.
+ */
+export async function commandsDuring ({ port }: RedisServer, happen: () => Promise<unknown>): Promise<Array<{ command: string, source: string }>> {
+  const [monitor, marker] = [openSocket(port, '127.0.0.1'), openSocket(port, '127.0.0.1')]
+  try {
+    monitor.write('MONITOR\r\n')
+    const lines = createInterface(monitor)[Symbol.asyncIterator]()
+    await lines.next()
+    await happen()
+    marker.write('ECHO end\r\n')
+    const sent: Array<{ command: string, source: string }> = []
+    for await (const line of lines) {
+      const [, source, command] = / \[\d+ (\S+)\] "([^"]+)"/.exec(line)!
+      if (command === 'ECHO') break
+      if (source !== 'lua') sent.push({ command: command!.toLowerCase(), source: source! })
+    }
+    return sent
+  } finally {
+    monitor.destroy()
+    marker.destroy()
+  }
+}
+
 /** Resolves at the client's next event of that name, whatever errors come before it. */
 export function eventOf (client: Redis, name: 'ready' | 'close'): Promise<void> {
   return new Promise(resolve => client.once(name, () => resolve()))
 }
 
 async function connect (t: Owner, url: string, options: ClientOptions = {}): Promise<Redis> {
-  const { hostname: host, port } = new URL(url)
-  const client = new Redis({ host, port: Number(port || 6379), ...options })
+  const client = new Redis(url, { ...options })
   // Said again by the command that fails.
   client.on('error', () => {})
   t.teardown(() => client.disconnect())

@@ -1,7 +1,7 @@
 // Processes of their own on one Redis: what they promise together, and what they do when it fails.
 import type { Redis } from 'ioredis'
 import { test, type Test } from 'tap'
-import { dumpOf, eventOf, keysOf, startRedis, withoutServer } from './redis.ts'
+import { commandsDuring, dumpOf, eventOf, keysOf, startRedis, withoutServer } from './redis.ts'
 import {
   login, logout, patiently, refresh, sessionIn, signIn, startSessionServer, tokensOf, until, visit, type Reply, type ServerProcess
 } from './session-process.ts'
@@ -20,21 +20,6 @@ const GRACELESS = { pollInterval: 0.05, grace: 0 } as const
 async function backdate (admin: Redis, token: string, milliseconds: number): Promise<void> {
   const key = `${BASE}session:${sessionIn(token).sid}`
   for (const field of ['rotatedAt', 'displacedAt']) await admin.hincrby(key, field, -milliseconds)
-}
-
-/** What some clients send, apart from what their scripts do, while something happens. */
-async function commandsDuring (admin: Redis, isTheirs: (source: string) => boolean, happen: () => Promise<unknown>): Promise<string[]> {
-  const monitor = await admin.monitor()
-  const sent: Array<{ command: string, source: string }> = []
-  monitor.on('monitor', (_time, [command]: string[], source: string) => sent.push({ command: command!.toLowerCase(), source }))
-  try {
-    await happen()
-    await admin.echo('end')
-    while (!sent.some(({ command }) => command === 'echo')) await admin.ping()
-  } finally {
-    monitor.disconnect()
-  }
-  return sent.filter(({ source }) => source !== 'lua' && isTheirs(source)).map(({ command }) => command)
 }
 
 function isUnavailable (t: Test, { status, headers, body }: Reply, what: string): void {
@@ -128,9 +113,10 @@ test('processes on one Redis', { skip: withoutServer }, async t => {
     const list = await admin.client('LIST') as string
     const addresses = list.split('\n').filter(line => line.includes(' user=here ')).map(line => / addr=(\S+)/.exec(line)![1]!)
     t.equal(addresses.length, 2, 'one that asks and one that listens')
-    const isFromHere = (source: string): boolean => addresses.includes(source)
+    const sentFromHere = async (happen: () => Promise<unknown>): Promise<string[]> =>
+      (await commandsDuring(redis, happen)).filter(({ source }) => addresses.includes(source)).map(({ command }) => command)
 
-    const guarded = await commandsDuring(admin, isFromHere, async () => {
+    const guarded = await sentFromHere(async () => {
       for (let i = 0; i < 20; i++) {
         const replies = await Promise.all(Array.from({ length: 50 }, () => visit(here, access)))
         t.ok(replies.every(({ status }) => status === 200))
@@ -138,7 +124,7 @@ test('processes on one Redis', { skip: withoutServer }, async t => {
     })
     t.strictSame(guarded, [])
     await backdate(admin, token, 2 * HOUR)
-    t.strictSame(await commandsDuring(admin, isFromHere, async () => tokensOf(await refresh(here, token))), ['evalsha'])
+    t.strictSame(await sentFromHere(async () => tokensOf(await refresh(here, token))), ['evalsha'])
   })
 
   await t.test('Redis keeps one key for each session that lives, one for each user, and the feed; each has an end, and none makes a token', async t => {
