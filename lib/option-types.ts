@@ -6,7 +6,7 @@ import type { SessionEvent } from './sessions/events.ts'
 import type { SessionStore } from './sessions/store.ts'
 import type { Awaitable, DualTokenUser, LoadUser, Nobody } from './types.ts'
 
-type PassedOn = Omit<RouteShorthandOptions, 'schema' | 'prefixTrailingSlash'>
+type PassedOn = Omit<RouteShorthandOptions, 'schema' | 'serializerCompiler' | 'prefixTrailingSlash'>
 
 /** The ready routes. Beside these options, those of any Fastify route are passed on to each of them. */
 export interface DualTokenRoutes<Body = unknown> extends PassedOn {

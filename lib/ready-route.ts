@@ -1,9 +1,11 @@
 // What the ready routes have in common: their options, and what they take of a body, which is JSON alone or nothing.
-import type { FastifyInstance, preHandlerHookHandler, preValidationHookHandler, RouteShorthandOptions } from 'fastify'
+import type { FastifyError, FastifyInstance, preHandlerHookHandler, preValidationHookHandler, RouteShorthandOptions } from 'fastify'
 import { DESCRIPTION, type Description } from './openapi.ts'
 import type { DescribedError } from './replies.ts'
 import type { RouteSettings } from './route-options.ts'
 import type { Guard } from './types.ts'
+
+type SchemaErrorFormatter = NonNullable<RouteShorthandOptions['schemaErrorFormatter']>
 
 /** Bytes; no credentials are longer. */
 const BODY_LIMIT = 16 * 1024
@@ -39,12 +41,18 @@ export function acceptJsonOnly (fastify: FastifyInstance): void {
   fastify.addContentTypeParser('application/json', { parseAs: 'string' }, fastify.getDefaultJsonParser('error', 'error'))
 }
 
-/** What Fastify does by the schema `{ type: 'object' }`, at the same moment and in the same words. */
-export const requireObject: preValidationHookHandler = (request, _reply, done) => {
-  const { body } = request
-  if (typeof body === 'object' && body !== null && !Array.isArray(body)) return done()
-  const validation = [{ keyword: 'type', instancePath: '', schemaPath: '#/type', params: { type: 'object' }, message: 'must be object' }]
-  done(Object.assign(new Error('body must be object'), { statusCode: 400, code: 'FST_ERR_VALIDATION', validation, validationContext: 'body' as const }))
+/** Refuses what is no object as Fastify does by the schema `{ type: 'object' }`, at the same moment and in the same words. */
+export function createRequireObject (format: SchemaErrorFormatter = () => new Error('body must be object')): preValidationHookHandler {
+  return function requireObject ({ body }, _reply, done) {
+    if (typeof body === 'object' && body !== null && !Array.isArray(body)) return done()
+    const validation = [{ keyword: 'type', instancePath: '', schemaPath: '#/type', params: { type: 'object' }, message: 'must be object' }]
+    const error: Error & Partial<FastifyError> = format(validation, 'body')
+    error.statusCode ||= 400
+    error.code ||= 'FST_ERR_VALIDATION'
+    error.validation = validation
+    error.validationContext = 'body'
+    done(error)
+  }
 }
 
 /** Whatever is sent is read, within the limit, and forgotten, and so is the type it claims to have. */

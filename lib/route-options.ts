@@ -20,7 +20,7 @@ const PASSED_ON: ReadonlySet<string> = new Set([
   'attachValidation', 'bodyLimit', 'childLoggerFactory', 'compress', 'config', 'constraints', 'decompress', 'errorHandler',
   'exposeHeadRoute', 'handlerTimeout', 'helmet', 'logLevel', 'logSerializers', 'onError', 'onRequest', 'onRequestAbort',
   'onResponse', 'onSend', 'onTimeout', 'preHandler', 'preParsing', 'preSerialization', 'preValidation',
-  'schemaErrorFormatter', 'serializerCompiler', 'validatorCompiler'
+  'schemaErrorFormatter', 'validatorCompiler'
 ])
 
 /** @throws `FST_DUAL_TOKEN_OPTION_INVALID` */
@@ -29,7 +29,7 @@ export function readRoutes (options: object): RouteSettings {
     { ...options }
 
   if (typeof path !== 'string' || !path.startsWith('/')) throw flaw('path', 'must be a string that begins with a slash')
-  if (body !== undefined && !isObject(body)) throw flaw('body', 'must be a JSON schema')
+  if (body !== undefined && !isObject(body) && typeof body !== 'function') throw flaw('body', 'must be a schema')
   if (typeof login !== 'function') throw flaw('login', 'must be a function')
   if (loadUser !== undefined && typeof loadUser !== 'function') throw flaw('loadUser', 'must be a function')
   if (!Array.isArray(tags)) throw flaw('tags', 'must be a list of strings')

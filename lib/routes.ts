@@ -1,7 +1,7 @@
 // The ready routes: POST credentials → a pair, PUT with a refresh token → an access token; with sessions, those of sessions too.
 import { Type } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply } from 'fastify'
-import { acceptJsonOnly, discardBodies, optionsOf, requireObject } from './ready-route.ts'
+import { acceptJsonOnly, createRequireObject, discardBodies, optionsOf } from './ready-route.ts'
 import { bodyErrors, type DescribedError } from './replies.ts'
 import type { Refresh } from './refresh.ts'
 import type { RouteSettings } from './route-options.ts'
@@ -55,7 +55,7 @@ function addLoginRoute (fastify: FastifyInstance, routes: RouteSettings, { signI
     errors,
     documented: { security: [], body: Type.Object({}), response: { 201: PairReplySchema } }
   })
-  if (routes.body === undefined) options.preValidation = [options.preValidation ?? [], requireObject].flat()
+  if (routes.body === undefined) options.preValidation = [options.preValidation ?? [], createRequireObject(options.schemaErrorFormatter)].flat()
   else options.schema = { ...options.schema, body: routes.body }
 
   acceptJsonOnly(fastify)

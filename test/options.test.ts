@@ -135,7 +135,7 @@ test('what is wrong with an option is said in one sentence', async t => {
     ['routes', [{}, { login: null }, { login: 'login' }, { login: undefined }], 'Option routes.login must be a function.'],
     ['routes', [{ login, loadUser: null }, { login, loadUser: {} }], 'Option routes.loadUser must be a function.'],
     ['routes', [{ login, path: '' }, { login, path: 'auth' }, { login, path: null }, { login, path: 7 }, { login, path: ['/'] }], path],
-    ['routes', [{ login, body: null }, { login, body: 'object' }, { login, body: [] }, { login, body: true }], 'Option routes.body must be a JSON schema.'],
+    ['routes', [{ login, body: null }, { login, body: 'object' }, { login, body: [] }, { login, body: true }], 'Option routes.body must be a schema.'],
     ['routes', [{ login, tags: 'auth' }, { login, tags: null }, { login, tags: {} }], 'Option routes.tags must be a list of strings.'],
     ['routes', [{ login, schema: null }, { login, schema: [] }, { login, schema: 'x' }], 'Option routes.schema must be an object.'],
     ['routes', [{ login, config: null }], 'Option routes.config must not be null.'],

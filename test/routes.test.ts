@@ -408,7 +408,8 @@ test("the ready routes get by without the application's compilers, but for a bod
   const routes: DualTokenRoutes = { login: ({ password }) => password === 'good' ? { user_id: 7 } : null }
   const body: Foreign = { parse: data => ({ password: (data as { secret: string }).secret }) }
   const sessions = { store: memoryStore() }
-  for (const [given, credentials] of [[routes, { password: 'good' }], [{ ...routes, body }, { secret: 'good' }]] as const) {
+  const cases = [[routes, { password: 'good' }], [{ ...routes, body }, { secret: 'good' }], [{ ...routes, body: Object.assign(() => {}, body) }, { secret: 'good' }]] as const
+  for (const [given, credentials] of cases) {
     const app = createForeignApp(t)
     await app.register(dualToken, { secret: SECRET, routes: given, sessions })
     const pair = (await post(app, { payload: credentials })).json()
@@ -440,6 +441,16 @@ test('without a body schema, what is no object is refused as by one', async t =>
   t.strictSame(replies[0]!.map(([status]) => status), [400, 400, 400, 201])
   t.equal(seen.length, 6)
   for (const error of seen) t.strictSame(error, seen[0])
+})
+
+test('a schemaErrorFormatter is asked, with a body schema and without', async t => {
+  for (const more of [{}, { body: { type: 'object' } }]) {
+    const { app } = await createWith(t, {
+      ...more,
+      schemaErrorFormatter: ([first], dataVar) => Object.assign(new Error(`${dataVar}: ${first!.keyword}`), { statusCode: 422 })
+    })
+    t.match((await post(app, { payload: [] })).json(), { statusCode: 422, message: 'body: type', code: 'FST_ERR_VALIDATION' })
+  }
 })
 
 test('the options are never written to, from boot to the last request', async t => {
