@@ -342,6 +342,9 @@ test('a process with a shorter lifetime of access tokens forgets nothing that ot
   t.equal((await store.revokedSince(null, shorter)).sessionIds.includes('old'), true)
   t.match(await client.zscore(feed, 'old'), /./)
   t.ok(await client.pttl(feed) > 61_000)
+
+  await client.hset(`${prefix}{sessions}:epoch`, 'keepUntil', Number(seconds) * 1000 - 1)
+  t.strictSame((await store.revokedSince(null, shorter)).sessionIds.includes('old'), false, 'when no token of the longer lifetime can be alive')
 })
 
 test('each reading begins a minute before its cursor', { skip: withoutRedis }, async t => {

@@ -8,7 +8,8 @@ export interface Script {
 
 /**
  * Processes whose access tokens live shorter may share the store, or a deployment change it: what is to be remembered for the longest
- * lifetime of all is forgotten by none, so `remember` answers that.
+ * lifetime of all is forgotten by none, so `remember` answers that. It counts for as long as a token can live of a process that polls
+ * no more; that nothing else is written when the server is full must not fail a poll.
  *
  * Numbers are written through `%.0f`: Lua would round microseconds to fourteen digits.
  */
@@ -27,9 +28,12 @@ local function tell (feed, keepFor, channel, ids)
 end
 local function remember (epoch, id, keepFor)
   if redis.call('EXISTS', epoch) == 0 then redis.call('HSET', epoch, 'id', id, 'since', whole(clock)) end
-  local known = tonumber(redis.call('HGET', epoch, 'keepFor') or 0)
-  if keepFor > known then redis.call('HSET', epoch, 'keepFor', whole(keepFor)) end
-  local longest = math.max(keepFor, known)
+  local known = redis.call('HMGET', epoch, 'keepFor', 'keepUntil')
+  local longest = clock < tonumber(known[2] or 0) and tonumber(known[1]) or 0
+  if keepFor >= longest then
+    longest = keepFor
+    redis.pcall('HSET', epoch, 'keepFor', whole(keepFor), 'keepUntil', whole(clock + keepFor))
+  end
   outlive(epoch, longest * 2)
   return longest
 end

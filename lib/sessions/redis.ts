@@ -1,4 +1,4 @@
-// The store of many processes: sessions in Redis or Valkey, each step one script and one round trip.
+// The store of many processes: sessions in Redis or Valkey, each step one script.
 import { randomUUID } from 'node:crypto'
 import type { UserId } from '../types.ts'
 import { cursorWithin, positionOf } from './redis-cursor.ts'
