@@ -33,7 +33,7 @@ export function createTokenClient ({
   let storing: Promise<StoredTokens> = Promise.resolve(null)
 
   async function send (ask: () => Promise<Response>, mayRepeat: (code?: string) => boolean, signal?: AbortSignal | null) {
-    for (let tries = 1; ; tries++) { // a server that answers 503 is asked three times in all, and waited for up to half a minute
+    for (let tries = 1; ; tries++) { // a server that answers 503 is asked three times in all, and not waited for when it asks for over half a minute
       const reply = await ask()
       const body = [401, 403, 503].includes(reply.status) ? await reply.clone().json().catch(() => null) as { code?: string } | null : null
       const seconds = (Number(reply.headers.get('retry-after')) || 1) * 2 ** (tries - 1)
@@ -73,7 +73,7 @@ export function createTokenClient ({
       if (!used || headers.has('authorization')) return await fetch(request ?? url, init)
       const signal = init?.signal === undefined ? request?.signal : init.signal
       const isStream = ['getReader', Symbol.asyncIterator].some(key => key in Object(init?.body))
-      const mayRepeat = !isStream && /^(GET|HEAD|OPTIONS|PUT|DELETE)$/i.test(init?.method ?? request?.method ?? 'GET') // RFC 9110, section 9.2.2
+      const mayRepeat = !isStream && /^(GET|OPTIONS|PUT|DELETE)$/i.test(init?.method ?? request?.method ?? 'GET') // RFC 9110, section 9.2.2
       const sendWith = ({ token }: Tokens) => send(() => {
         headers.set('authorization', `Bearer ${token}`)
         return fetch(request?.clone() ?? url, { ...init, headers })
