@@ -43,10 +43,10 @@ export function createDualToken ({ userIdClaim, ring, setKeys, verify, signIn, r
   return Object.freeze<DualToken>({
     async issueTokens<Need extends boolean = true> (user: unknown, options: IssueOptions<Need> = {}) {
       const now = performance.now()
-      const { needRefreshToken = true, began = now } = options
+      const { needRefreshToken, began = now } = options
       mustSign('issueTokens')
-      if (!(began <= now)) throw createFault('OPTION_INVALID', 'Option began must be a moment of performance.now().')
-      return await signIn(user, needRefreshToken as Need, readClient(options), began)
+      if (typeof began !== 'number' || !(began <= now)) throw createFault('OPTION_INVALID', 'Option began must be a moment of performance.now().')
+      return await signIn(user, (needRefreshToken ?? true) as Need, readClient(options), began)
     },
 
     verifyToken (token) {

@@ -167,8 +167,8 @@ test('a sign-in of the application that began before revokeUser is refused when 
   await t.rejects(issueTokens({ user_id: 7 }, { began }), { code: 'FST_DUAL_TOKEN_LOGIN_REFUSED' })
   t.strictSame(await listSessions(7), [])
   t.ok(await issueTokens({ user_id: 7 }), 'one that begins now is not')
-  for (const moment of [Date.now(), Infinity, NaN]) {
-    await t.rejects(issueTokens({ user_id: 7 }, { began: moment }), { code: 'FST_DUAL_TOKEN_OPTION_INVALID' }, String(moment))
+  for (const moment of [Date.now(), Infinity, NaN, null, '5']) {
+    await t.rejects(issueTokens({ user_id: 7 }, { began: moment as number }), { code: 'FST_DUAL_TOKEN_OPTION_INVALID' }, String(moment))
   }
 })
 
