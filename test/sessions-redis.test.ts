@@ -196,6 +196,7 @@ test('processes on one Redis', { skip: withoutServer }, async t => {
     await redis.stop()
     for (const server of servers) t.equal((await visit(server, access)).status, 200)
     isUnavailable(t, await refresh(here, token), 'refresh')
+    while (!deaf.log.some(line => line.includes('Cannot read'))) await visit(deaf, access)
     await redis.restart()
     await ready
     t.equal((await patiently(() => refresh(here, token))).status, 201)
