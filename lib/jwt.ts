@@ -19,8 +19,8 @@ export type CreateKey = (key: RingKey) => Key
 
 /**
  * @fastify/jwt is registered on a stand-in for the instance that keeps its decorators to itself: the application's own
- * @fastify/jwt never meets ours, and keys can be made at any time. It signs, and verifies nothing: it would parse what a
- * stranger wrote before it has looked at the signature.
+ * @fastify/jwt never meets ours, and keys can be made at any time. It signs, and verifies nothing: it would parse the
+ * payload that a stranger wrote before it has looked at the signature.
  */
 export function createKeyFactory (fastify: FastifyInstance): CreateKey {
   return function createKey (key) {
