@@ -6,6 +6,8 @@ import { raceCases } from './contract/races.ts'
 import { recoveryCases } from './contract/recovery.ts'
 import { rotationCases } from './contract/rotation.ts'
 import { createSetting, type Setting, type StoreContractOptions } from './contract/setting.ts'
+import { theftCases } from './contract/theft.ts'
+import { unrotatedCases } from './contract/unrotated.ts'
 import { userCases } from './contract/users.ts'
 import type { SessionStore } from './sessions/store.ts'
 
@@ -23,7 +25,7 @@ export interface ContractCase {
 export type CreateStore = () => SessionStore | Promise<SessionStore>
 
 const CASES: ReadonlyArray<Readonly<Record<string, (setting: Setting) => Promise<void>>>> = [
-  rotationCases, recoveryCases, lifetimeCases, endingCases, userCases, feedCases, raceCases
+  rotationCases, recoveryCases, theftCases, unrotatedCases, lifetimeCases, endingCases, userCases, feedCases, raceCases
 ]
 
 /**
