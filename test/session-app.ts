@@ -11,14 +11,21 @@ export const PATH = '/authorizations'
 export type StoreMethod = 'create' | 'rotate' | 'confirm' | 'revoke' | 'revokeUser' | 'list' | 'revokedSince'
 const METHODS: readonly string[] = ['create', 'rotate', 'confirm', 'revoke', 'revokeUser', 'list', 'revokedSince']
 
+export interface Instead {
+  set<Name extends StoreMethod> (method: Name, does: (...values: Parameters<SessionStore[Name]>) => unknown): unknown
+  delete (method: StoreMethod): unknown
+  clear (): void
+  readonly size: number
+}
+
 export interface ToldStore {
   readonly store: SessionStore
   /** The same, unwatched. */
   readonly inner: SessionStore
-  /** What it was asked, in order: the method and its first argument. */
-  readonly calls: Array<readonly [StoreMethod, any]>
+  /** What it was asked, in order: the method and its first argument, as an object. */
+  readonly calls: Array<readonly [StoreMethod, Readonly<Record<string, unknown>>]>
   /** What a method does instead of its work, while it is set. */
-  readonly instead: Map<StoreMethod, (...values: any[]) => unknown>
+  readonly instead: Instead
   /** The names of the methods called since the last time, the feed's polls apart. */
   asked (): StoreMethod[]
 }
@@ -26,7 +33,7 @@ export interface ToldStore {
 /** The memory store, or another, watched; as if it lived outside this process when `inProcess` is false. */
 export function createToldStore (inner: SessionStore = memoryStore(), inProcess = true): ToldStore {
   const calls: ToldStore['calls'] = []
-  const instead: ToldStore['instead'] = new Map()
+  const instead = new Map<StoreMethod, (...values: never[]) => unknown>()
   const store = new Proxy(inner, {
     get (target, name) {
       if (name === 'inProcess') return inProcess
@@ -34,7 +41,7 @@ export function createToldStore (inner: SessionStore = memoryStore(), inProcess 
       if (typeof own !== 'function' || !METHODS.includes(String(name))) return own
       const method = name as StoreMethod
       return (...values: unknown[]) => {
-        calls.push([method, values[0]])
+        calls.push([method, Object(values[0])])
         return Reflect.apply(instead.get(method) ?? own, target, values)
       }
     }
