@@ -119,7 +119,7 @@ test('the command prints to the two outputs, and exits with the code', async t =
 })
 
 test('the command says in one line that its output cannot be written', async t => {
-  const [command, ...rest] = [...node(join('lib', 'cli.ts')), 'keygen']
+  const [command, ...rest] = ['env', '-u', 'NODE_OPTIONS', ...node(join('lib', 'cli.ts')), 'keygen']
   // Open for reading alone.
   const { status, stderr } = spawnSync(command!, rest, { encoding: 'utf8', stdio: ['ignore', openSync('package.json', 'r'), 'pipe'] })
   t.match(stderr, /^fastify-dual-token: .*\n$/)
@@ -132,6 +132,11 @@ test('the command reads the arguments of its process', async t => {
   const errors = t.capture(process.stderr, 'write')
   await import('../lib/cli.ts')
   t.same(errors().map(({ args }) => args), [['fastify-dual-token: The one command is keygen. See --help.\n']])
+  t.equal(process.exitCode, 1)
+  process.exitCode = before
+
+  process.stdout.emit('error', new Error('write EPIPE'))
+  t.same(errors().map(({ args }) => args), [['fastify-dual-token: write EPIPE\n']], 'and looks after its output')
   t.equal(process.exitCode, 1)
   process.exitCode = before
 })
