@@ -173,9 +173,18 @@ test('any other generation ends the session, grace or not: one below the parent,
   }
 })
 
-test('a clock that was set back does not end grace', async t => {
-  t.strictSame(decide({}, {}, -5000), repeated(-5000))
-  t.strictSame(decide({}, { generation: 3 }, -5000), repeated(-5000))
+test('a clock that was set back by less than grace does not end it', async t => {
+  t.strictSame(decide({}, {}, -5000), repeated(0))
+  t.strictSame(decide({}, { generation: 3 }, -5000), repeated(0))
+})
+
+test('a clock that was set back by more than grace gives no displaced token its grace again', async t => {
+  for (const back of [GRACE + 1, 3_600_000]) {
+    t.match(decide({ confirmed: true }, { generation: 3 }, -back), denied('reused', 0))
+    t.match(decide({}, {}, -back), { rotation: { outcome: 'rotated', generation: 6 } }, 'the current one is renewed')
+    t.match(decide({}, { generation: 3 }, -back), { rotation: { outcome: 'recovered', generation: 6 } }, 'a lost reply is')
+  }
+  t.match(decide({}, { generation: 3 }, -RECOVERY - 1001), denied('reused', 0))
 })
 
 test('without rotation the current generation serves, whenever, and nothing is written but who used it', async t => {

@@ -2,7 +2,7 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect as openSocket, createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -18,6 +18,12 @@ export const withoutServer: string | false = !installed && !required && 'no redi
 
 /** The `skip` of tests that need any Redis. */
 export const withoutRedis: string | false = REDIS_URL === undefined && withoutServer && `${withoutServer}, and REDIS_URL is not set`
+
+const compiles = process.platform === 'linux' && spawnSync('cc', ['--version']).error === undefined
+
+/** The `skip` of tests that step the clock of a Redis of their own. Under REQUIRE_CC=1 they run, and fail without a compiler. */
+export const withoutSteppedClock: string | false =
+  withoutServer || (!compiles && process.env.REQUIRE_CC !== '1' && 'no cc in the PATH of a Linux')
 
 /** What the server or the client ends with: a test, or whoever calls the same back. */
 export interface Owner {
@@ -49,10 +55,11 @@ export interface RedisPlace {
  * Starts a server without persistence; it and its directory are gone when the test ends.
  *
  * @param settings as on the command line, such as `['--appendonly', 'yes']`
+ * @param env added to its environment
  */
-export async function startRedis (t: Owner, settings: string[] = []): Promise<RedisServer> {
+export async function startRedis (t: Owner, settings: string[] = [], env: NodeJS.ProcessEnv = {}): Promise<RedisServer> {
   const directory = mkdtempSync(join(tmpdir(), 'redis-'))
-  const { port, server: first } = await spawnAnywhere(directory, settings)
+  const { port, server: first } = await spawnAnywhere(directory, settings, env)
   let server = first
   const killWithUs = (): void => { server.kill('SIGKILL') }
   process.once('exit', killWithUs)
@@ -76,8 +83,20 @@ export async function startRedis (t: Owner, settings: string[] = []): Promise<Re
     get process () { return server },
     connect: options => connect(t, url, options),
     stop,
-    async restart () { server = await spawnRedis(directory, port, settings) }
+    async restart () { server = await spawnRedis(directory, port, settings, env) }
   }
+}
+
+/** A server whose clock can be stepped: to so many seconds before or after the true time. */
+export async function startSteppingRedis (t: Owner): Promise<RedisServer & { step (seconds: number): void }> {
+  const directory = mkdtempSync(join(tmpdir(), 'clock-'))
+  t.teardown(() => rmSync(directory, { recursive: true, force: true }))
+  const [library, offset] = [join(directory, 'clock.so'), join(directory, 'offset')]
+  const { status, stderr } = spawnSync('cc', ['-shared', '-fPIC', '-o', library, new URL('stepped-clock.c', import.meta.url).pathname, '-ldl'])
+  if (status !== 0) throw new Error(`cc failed: ${stderr}`)
+  const step = (seconds: number): void => writeFileSync(offset, String(seconds))
+  step(0)
+  return { ...await startRedis(t, [], { LD_PRELOAD: library, CLOCK_OFFSET_FILE: offset }), step }
 }
 
 /** A connected client and a prefix that no other test uses, on the Redis of REDIS_URL or one of its own. */
@@ -164,21 +183,21 @@ async function freePort (): Promise<number> {
 }
 
 /** A port that was free a moment ago may be another's by now: then on the next one. */
-async function spawnAnywhere (directory: string, settings: string[]): Promise<{ port: number, server: ChildProcess }> {
+async function spawnAnywhere (directory: string, settings: string[], env: NodeJS.ProcessEnv): Promise<{ port: number, server: ChildProcess }> {
   for (let tries = 1; ; tries++) {
     const port = await freePort()
     try {
-      return { port, server: await spawnRedis(directory, port, settings) }
+      return { port, server: await spawnRedis(directory, port, settings, env) }
     } catch (error) {
       if (tries === 5 || !(error as Error).message.includes('Address already in use')) throw error
     }
   }
 }
 
-async function spawnRedis (directory: string, port: number, settings: string[]): Promise<ChildProcess> {
+async function spawnRedis (directory: string, port: number, settings: string[], env: NodeJS.ProcessEnv): Promise<ChildProcess> {
   const server = spawn('redis-server', [
     '--port', String(port), '--bind', '127.0.0.1', '--dir', directory, '--save', '', '--appendonly', 'no', ...settings
-  ], { stdio: ['ignore', 'pipe', 'inherit'] })
+  ], { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...env } })
   await once(server, 'spawn')
   const log: string[] = []
   for await (const line of createInterface(server.stdout)) {

@@ -16,13 +16,14 @@ export interface Decision {
 export function decideRotation (record: SessionRecord | null, attempt: RotationAttempt, clock: number): Decision {
   if (record === null) return denied('unknown', null)
   const { generation, parentGeneration, confirmed, rotatedAt, displacedAt } = record
-  const sinceRotation = rotatedAt === 0 ? null : clock - rotatedAt
+  const sinceRotation = rotatedAt === 0 ? null : Math.max(0, clock - rotatedAt)
 
   if (attempt.now >= record.expiresAt) return denied('expired', sinceRotation)
   if (attempt.nonceHash !== record.nonceHash || attempt.userId !== record.userId) return reused(sinceRotation)
 
   const presented = attempt.generation
-  const withinGrace = sinceRotation !== null && sinceRotation <= attempt.grace
+  // In the future lies what was written before the clock stepped back: as far away as in the past, it is no nearer.
+  const withinGrace = sinceRotation !== null && Math.abs(clock - rotatedAt) <= attempt.grace
   const used = { lastUsedAt: attempt.now, ip: attempt.ip, userAgent: attempt.userAgent }
   const repeated = (write: Decision['write'] = null): Decision => ({
     rotation: { outcome: 'repeated', generation, issuedAt: record.issuedAt, expiresAt: record.expiresAt, sinceRotation },
@@ -50,7 +51,7 @@ export function decideRotation (record: SessionRecord | null, attempt: RotationA
   if (isParent && withinGrace) return repeated()
   // Sent before this generation was made, it was held up on the way: whoever sent it was told to try again, and did.
   if (attempt.now < record.issuedAt) return denied('late', sinceRotation)
-  if (isParent && !confirmed && clock - displacedAt <= attempt.recovery) return next('recovered', generation, {})
+  if (isParent && !confirmed && Math.abs(clock - displacedAt) <= attempt.recovery) return next('recovered', generation, {})
   return reused(sinceRotation)
 }
 

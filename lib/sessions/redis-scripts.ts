@@ -6,7 +6,13 @@ export interface Script {
   readonly sha: string
 }
 
+/** How long a `revokeUser` refuses sign-ins that began before it, in milliseconds. */
+const MARK_LIFE = 60_000
+
 /**
+ * A script that ends something deletes first: a full server refuses the first command that needs memory, but none after a script has written.
+ *
+ * `remember`: the feed carries the id of its epoch, with the score `+inf`; a feed or an epoch that has lost the other begins anew.
  * Processes whose access tokens live shorter may share the store, or a deployment change it: what is to be remembered for the longest
  * lifetime of all is forgotten by none, so `remember` answers that. It counts for as long as a token can live of a process that polls
  * no more; that nothing else is written when the server is full must not fail a poll.
@@ -26,15 +32,28 @@ local function tell (feed, keepFor, channel, ids)
   outlive(feed, keepFor)
   redis.pcall('PUBLISH', channel, table.concat(ids, ' '))
 end
-local function remember (epoch, id, keepFor)
-  if redis.call('EXISTS', epoch) == 0 then redis.call('HSET', epoch, 'id', id, 'since', whole(clock)) end
-  local known = redis.call('HMGET', epoch, 'keepFor', 'keepUntil')
-  local longest = clock < tonumber(known[2] or 0) and tonumber(known[1]) or 0
-  if keepFor >= longest then
-    longest = keepFor
-    redis.pcall('HSET', epoch, 'keepFor', whole(keepFor), 'keepUntil', whole(clock + keepFor))
+local function finish (session, index, id, feed, keepFor, channel)
+  redis.call('DEL', session)
+  redis.call('ZREM', index, id)
+  tell(feed, keepFor, channel, { id })
+end
+local function begin (epoch, feed, id)
+  redis.call('DEL', epoch)
+  redis.call('HSET', epoch, 'id', id, 'since', whole(clock))
+  redis.call('ZREMRANGEBYSCORE', feed, '+inf', '+inf')
+  redis.call('ZADD', feed, '+inf', id)
+end
+local function remember (epoch, feed, id, keepFor, isOver)
+  local known = redis.call('HMGET', epoch, 'id', 'since', 'keepFor', 'keepUntil', 'readAt')
+  local longest = math.max(keepFor, clock < tonumber(known[4] or 0) and tonumber(known[3]) or 0)
+  if not known[1] or not redis.call('ZSCORE', feed, known[1]) or isOver(known[1], tonumber(known[5] or clock), longest) then
+    begin(epoch, feed, id)
+  elseif tonumber(known[2]) > clock then
+    redis.pcall('HSET', epoch, 'since', whole(clock))
   end
+  if keepFor == longest then redis.pcall('HSET', epoch, 'keepFor', whole(keepFor), 'keepUntil', whole(clock + keepFor)) end
   outlive(epoch, longest * 2)
+  outlive(feed, longest * 2)
   return longest
 end
 `
@@ -44,23 +63,31 @@ function script (body: string): Script {
   return { text, sha: createHash('sha1').update(text).digest('hex') }
 }
 
-/** KEYS: session, user's index, user's mark, epoch. ARGV: elapsed µs, time to live, keepFor, epoch id, session id, then the record's fields. */
+/**
+ * A mark that lies in the future was made before the clock stepped back: it counts as made now, and so refuses no later sign-in.
+ *
+ * KEYS: session, user's index, user's mark, epoch, feed. ARGV: elapsed µs, time to live, keepFor, epoch id, session id, then the record's fields.
+ */
 export const CREATE = script(`
-local mark = redis.call('GET', KEYS[3])
-if mark and micros - tonumber(ARGV[1]) < tonumber(mark) then return 0 end
+local mark = tonumber(redis.call('GET', KEYS[3]) or 0)
+if mark > micros then
+  mark = micros
+  redis.call('SET', KEYS[3], whole(mark), 'PX', ${MARK_LIFE})
+end
+if micros - tonumber(ARGV[1]) < mark then return 0 end
 local life = tonumber(ARGV[2])
 redis.call('HSET', KEYS[1], unpack(ARGV, 6))
 redis.call('PEXPIRE', KEYS[1], whole(life))
 redis.call('ZADD', KEYS[2], whole(clock + life), ARGV[5])
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', '(' .. whole(clock))
 outlive(KEYS[2], life)
-remember(KEYS[4], ARGV[4], tonumber(ARGV[3]))
+remember(KEYS[4], KEYS[5], ARGV[4], tonumber(ARGV[3]), function () return false end)
 return 1
 `)
 
 /**
  * The table of decide.ts. KEYS: session, user's index, feed. ARGV: session id, user id, generation, nonce hash, now, keepFor, rotate, grace, recovery,
- * sliding lifetime ('' when fixed), maxLifetime, ip, user agent, channel.
+ * sliding lifetime ('' when fixed), maxLifetime, ip, user agent, channel, prefix of indexes.
  */
 export const ROTATE = script(`
 local id, user, presented, nonce, now, keepFor = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
@@ -70,12 +97,10 @@ if not r[1] then
   return { redis.call('ZSCORE', KEYS[3], id) and 'revoked' or 'unknown', '' }
 end
 local generation, parent, rotatedAt, expiresAt = tonumber(r[3]), tonumber(r[4]), tonumber(r[6]), tonumber(r[9])
-local since = rotatedAt > 0 and whole(clock - rotatedAt) or ''
+local since = rotatedAt > 0 and whole(math.max(0, clock - rotatedAt)) or ''
 
 local function reused ()
-  tell(KEYS[3], keepFor, ARGV[14], { id })
-  redis.call('DEL', KEYS[1])
-  redis.call('ZREM', KEYS[2], id)
+  finish(KEYS[1], ARGV[15] .. r[1], id, KEYS[3], keepFor, ARGV[14])
   return { 'reused', since }
 end
 local function repeated ()
@@ -105,54 +130,52 @@ if ARGV[7] == '0' then
   redis.call('HSET', KEYS[1], 'lastUsedAt', whole(now), 'ip', ARGV[12], 'userAgent', ARGV[13])
   return repeated()
 end
-local graceful = since ~= '' and clock - rotatedAt <= tonumber(ARGV[8])
+local graceful = since ~= '' and math.abs(clock - rotatedAt) <= tonumber(ARGV[8])
 if presented == generation and graceful then return repeated() end
 if presented >= generation then return next('rotated', presented) end
 if presented == parent and graceful then return repeated() end
 if now < tonumber(r[8]) then return { 'late', since } end
-if presented == parent and r[5] == '0' and clock - tonumber(r[7]) <= tonumber(ARGV[9]) then return next('recovered', generation) end
+if presented == parent and r[5] == '0' and math.abs(clock - tonumber(r[7])) <= tonumber(ARGV[9]) then return next('recovered', generation) end
 return reused()
 `)
 
-/** KEYS: session, feed. ARGV: session id, generation, now, keepFor, channel. */
+/** KEYS: session, feed. ARGV: session id, generation, now, keepFor, channel, prefix of indexes. */
 export const CONFIRM = script(`
-local r = redis.call('HMGET', KEYS[1], 'generation', 'parentGeneration')
+local r = redis.call('HMGET', KEYS[1], 'generation', 'parentGeneration', 'userId')
 if not r[1] then return 'unknown' end
 local seen = tonumber(ARGV[2])
 if seen > tonumber(r[2]) and seen < tonumber(r[1]) then
-  tell(KEYS[2], tonumber(ARGV[4]), ARGV[5], { ARGV[1] })
-  redis.call('DEL', KEYS[1])
+  finish(KEYS[1], ARGV[6] .. r[3], ARGV[1], KEYS[2], tonumber(ARGV[4]), ARGV[5])
   return 'reused'
 end
 if seen == tonumber(r[1]) then redis.call('HSET', KEYS[1], 'confirmed', '1', 'lastUsedAt', ARGV[3]) end
 return 'confirmed'
 `)
 
-/** KEYS: session, feed, and the user's index when the user is known. ARGV: session id, keepFor, channel, must exist, user id or ''. */
+/** The index is that of the record's own user. KEYS: session, feed. ARGV: session id, keepFor, channel, must exist, user id or '', prefix of indexes. */
 export const REVOKE = script(`
 local user = redis.call('HGET', KEYS[1], 'userId')
 if not user and ARGV[4] == '1' then return 0 end
 if user and ARGV[5] ~= '' and ARGV[5] ~= user then return 0 end
-tell(KEYS[2], tonumber(ARGV[2]), ARGV[3], { ARGV[1] })
-redis.call('DEL', KEYS[1])
-if KEYS[3] then redis.call('ZREM', KEYS[3], ARGV[1]) end
+finish(KEYS[1], ARGV[6] .. (user or ARGV[5]), ARGV[1], KEYS[2], tonumber(ARGV[2]), ARGV[3])
 return 1
 `)
 
-/** The mark first: no sign-in that began before it can be kept from here on. KEYS: user's index, user's mark. ARGV: life of the mark. */
+/** The mark first: no sign-in that began before it can be kept from here on. KEYS: user's index, user's mark. */
 export const MARK_USER = script(`
-redis.call('SET', KEYS[2], whole(micros), 'PX', ARGV[1])
+redis.call('DEL', KEYS[2])
+redis.call('SET', KEYS[2], whole(micros), 'PX', ${MARK_LIFE})
 return redis.call('ZRANGE', KEYS[1], 0, -1)
 `)
 
 /** Answers the ids of those that lived. KEYS: user's index, feed, then the sessions. ARGV: keepFor, channel, then the session ids. */
 export const REVOKE_MANY = script(`
 local ids, ended = { unpack(ARGV, 3) }, {}
-tell(KEYS[2], tonumber(ARGV[1]), ARGV[2], ids)
 for i, id in ipairs(ids) do
   if redis.call('DEL', KEYS[i + 2]) == 1 then ended[#ended + 1] = id end
 end
 redis.call('ZREM', KEYS[1], unpack(ids))
+tell(KEYS[2], tonumber(ARGV[1]), ARGV[2], ids)
 return ended
 `)
 
@@ -169,15 +192,22 @@ end
 return records
 `)
 
-/** A page of the feed. Of the ids to pass over, some may be forgotten by now. KEYS: feed, epoch. ARGV: lowest score, ids to pass over, page size, keepFor, epoch id. */
+/**
+ * A page of the feed. Of the ids to pass over, some may be forgotten by now. An epoch is over when the caller says so, who has seen the clock step, and when
+ * nobody has read the feed for as long as it remembers: if it was the clock that moved, more would be forgotten here than may be.
+ *
+ * KEYS: feed, epoch. ARGV: lowest score, ids to pass over, page size, keepFor, id of a new epoch, id of the epoch that is over or ''.
+ */
 export const REVOKED_SINCE = script(`
-local longest = remember(KEYS[2], ARGV[5], tonumber(ARGV[4]))
+local longest = remember(KEYS[2], KEYS[1], ARGV[5], tonumber(ARGV[4]), function (id, readAt, longest)
+  return id == ARGV[6] or clock - readAt > longest
+end)
+redis.pcall('HSET', KEYS[2], 'readAt', whole(clock))
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', '(' .. whole(clock - longest))
-outlive(KEYS[1], longest)
 local skip = math.min(tonumber(ARGV[2]), redis.call('ZCOUNT', KEYS[1], ARGV[1], ARGV[1]))
-local rows = redis.call('ZRANGEBYSCORE', KEYS[1], ARGV[1], '+inf', 'WITHSCORES', 'LIMIT', skip, ARGV[3])
+local rows = redis.call('ZRANGEBYSCORE', KEYS[1], ARGV[1], '(+inf', 'WITHSCORES', 'LIMIT', skip, ARGV[3])
 local info = redis.pcall('INFO', 'server')
 local run = type(info) == 'string' and string.match(info, 'run_id:(%w+)') or ''
 local epoch = redis.call('HMGET', KEYS[2], 'id', 'since')
-return { epoch[1] .. run, whole(clock - tonumber(epoch[2])), whole(clock), rows }
+return { epoch[1], run, whole(math.max(0, clock - tonumber(epoch[2]))), whole(clock), rows }
 `)

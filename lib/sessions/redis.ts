@@ -1,7 +1,8 @@
 // The store of many processes: sessions in Redis or Valkey, each step one script.
 import { randomUUID } from 'node:crypto'
 import type { UserId } from '../types.ts'
-import { cursorWithin, positionOf } from './redis-cursor.ts'
+import { createClockWatch } from './redis-clock.ts'
+import { cursorWithin, type FeedPosition, positionOf } from './redis-cursor.ts'
 import { fieldsOf, pairsOf, recordOf } from './redis-fields.ts'
 import * as scripts from './redis-scripts.ts'
 import type { Rotation, SessionStore } from './store.ts'
@@ -26,7 +27,6 @@ export interface RedisSubscriber {
   disconnect (): void
 }
 
-const MARK_LIFE = 60_000
 const PAGE = 10_000
 const BATCH = 500
 
@@ -44,8 +44,9 @@ export function redisStore (client: RedisClient, { prefix = 'dual-token:' }: { p
   const base = /^[^{]*\{[^}]+\}/.test(prefix) ? prefix : `${prefix}{sessions}:`
   const feed = `${base}revoked`
   const epoch = `${base}epoch`
+  const indexes = `${base}user:`
   const sessionKey = (id: string): string => `${base}session:${id}`
-  const indexKey = (userId: UserId): string => `${base}user:${JSON.stringify(userId)}`
+  const indexKey = (userId: UserId): string => `${indexes}${JSON.stringify(userId)}`
   const markKey = (userId: UserId): string => `${base}mark:${JSON.stringify(userId)}`
 
   async function run ({ sha, text }: scripts.Script, keys: string[], values: Argument[]): Promise<unknown> {
@@ -70,11 +71,21 @@ export function redisStore (client: RedisClient, { prefix = 'dual-token:' }: { p
     return results
   }
 
+  const hasStepped = createClockWatch()
+
+  /** @param over the id of an epoch that is to end here */
+  async function readPage ({ lowest, skip }: FeedPosition, keepFor: number, over = '') {
+    const sentAt = performance.now()
+    const [epochId, runId, age, clock, rows] = await run(scripts.REVOKED_SINCE,
+      [feed, epoch], [lowest, skip, PAGE, keepFor, randomUUID(), over]) as [string, string, string, string, string[]]
+    return { epochId, runId, age: Number(age), clock, found: pairsOf(rows), hasStepped: hasStepped(Number(clock), sentAt, epochId) }
+  }
+
   return {
     async create (session, { now, keepFor, elapsed }) {
       const life = session.expiresAt - now + keepFor
       const created = await run(scripts.CREATE,
-        [sessionKey(session.id), indexKey(session.userId), markKey(session.userId), epoch],
+        [sessionKey(session.id), indexKey(session.userId), markKey(session.userId), epoch, feed],
         [Math.round(elapsed * 1000), life, keepFor, randomUUID(), session.id, ...fieldsOf(session)])
       return Number(created) === 1
     },
@@ -83,26 +94,25 @@ export function redisStore (client: RedisClient, { prefix = 'dual-token:' }: { p
       const { sessionId, userId, generation, nonceHash, now, keepFor, rotate, grace, recovery, sliding, ip, userAgent } = attempt
       const reply = await run(scripts.ROTATE, [sessionKey(sessionId), indexKey(userId), feed], [
         sessionId, JSON.stringify(userId), generation, nonceHash, now, keepFor, rotate ? 1 : 0, grace, recovery,
-        sliding?.lifetime ?? '', sliding?.maxLifetime ?? '', ip ?? '', userAgent ?? '', feed
+        sliding?.lifetime ?? '', sliding?.maxLifetime ?? '', ip ?? '', userAgent ?? '', feed, indexes
       ])
       return rotationOf(reply as string[])
     },
 
     async confirm ({ sessionId, generation, now, keepFor }) {
-      return await run(scripts.CONFIRM, [sessionKey(sessionId), feed], [sessionId, generation, now, keepFor, feed]) as
+      return await run(scripts.CONFIRM, [sessionKey(sessionId), feed], [sessionId, generation, now, keepFor, feed, indexes]) as
         'confirmed' | 'reused' | 'unknown'
     },
 
     async revoke ({ sessionId, userId, mustExist, keepFor }) {
-      const index = userId === undefined ? [] : [indexKey(userId)]
-      const told = await run(scripts.REVOKE, [sessionKey(sessionId), feed, ...index],
-        [sessionId, keepFor, feed, mustExist ? 1 : 0, userId === undefined ? '' : JSON.stringify(userId)])
+      const told = await run(scripts.REVOKE, [sessionKey(sessionId), feed],
+        [sessionId, keepFor, feed, mustExist ? 1 : 0, userId === undefined ? '' : JSON.stringify(userId), indexes])
       return Number(told) === 1
     },
 
     async revokeUser ({ userId, keepFor }) {
       const index = indexKey(userId)
-      const ids = await run(scripts.MARK_USER, [index, markKey(userId)], [MARK_LIFE]) as string[]
+      const ids = await run(scripts.MARK_USER, [index, markKey(userId)], []) as string[]
       const ended = await inBatches(ids, async batch =>
         await run(scripts.REVOKE_MANY, [index, feed, ...batch.map(sessionKey)], [keepFor, feed, ...batch]) as string[])
       return ended.flat()
@@ -118,17 +128,16 @@ export function redisStore (client: RedisClient, { prefix = 'dual-token:' }: { p
 
     async revokedSince (cursor, { keepFor }) {
       const position = positionOf(cursor)
-      const [epochId, age, clock, rows] = await run(scripts.REVOKED_SINCE,
-        [feed, epoch], [position.lowest, position.skip, PAGE, keepFor, randomUUID()]) as [string, string, string, string[]]
-      const found = pairsOf(rows)
-      const began = position.began ?? clock
-      const more = found.length === PAGE
+      let page = await readPage(position, keepFor)
+      if (page.hasStepped) page = await readPage(position, keepFor, page.epochId)
+      const began = position.began ?? page.clock
+      const more = page.found.length === PAGE
       return {
-        epoch: epochId,
-        age: Number(age),
-        sessionIds: found.map(([id]) => id),
+        epoch: page.epochId + page.runId,
+        age: page.age,
+        sessionIds: page.found.map(([id]) => id),
         more,
-        cursor: more ? cursorWithin(position, found.map(([, score]) => score), began) : began
+        cursor: more ? cursorWithin(position, page.found.map(([, score]) => score), began) : began
       }
     },
 
