@@ -96,7 +96,8 @@ export function addSessionRoutes (fastify: FastifyInstance, routes: RouteSetting
     guard: loginRequired
   })
   fastify.delete(list, signOutEverywhere, async (request, reply) => {
-    await sessions.revoke.user(callerOf(request).userId, { ip: request.ip, reason: 'all_ended' })
+    const { userId, sid } = callerOf(request)
+    await sessions.revoke.user(userId, { sessionId: sid, ip: request.ip, reason: 'all_ended' })
     return done(reply)
   })
 

@@ -2,7 +2,7 @@ import Fastify, { type FastifyInstance, type InjectOptions } from 'fastify'
 import { test } from 'tap'
 import { dualToken, memoryStore } from '../lib/index.ts'
 import { bearer, createClock } from './app.ts'
-import { createSessionApp, outcomeOf, PATH } from './session-app.ts'
+import { createSessionApp, createToldStore, outcomeOf, PATH } from './session-app.ts'
 import { ACCESS_LIFETIME, claimsIn, mint, NOW, OTHER_SECRET, REFRESH_LIFETIME, SECRET } from './tokens.ts'
 
 const SESSIONS = `${PATH}/sessions`
@@ -199,6 +199,20 @@ test('DELETE all ends every session of the caller, this one too, here and now, a
   }
   for (const { token } of [text, other]) t.equal(await me(token), '200')
   t.equal(await me((await signInAs(app, 7)).token), '200', 'and the user signs in again at once')
+})
+
+test('DELETE all ends the session of the token itself, whatever the store has lost of it', async t => {
+  const told = createToldStore()
+  const { app, me, events } = await createSessionApp(t, { told })
+  const { token } = (await app.inject({ method: 'POST', url: PATH, payload: { password: 'good' } })).json()
+  told.instead.set('revokeUser', async () => [])
+  events.length = 0
+  const reply = await app.inject({ method: 'DELETE', url: SESSIONS, headers: bearer(token) })
+  t.equal(reply.statusCode, 204)
+  t.equal(await me(token), 'ACCESS_REVOKED')
+  const { sid } = claimsIn(token)
+  t.match(events, [{ type: 'revoked', sid, userId: 7, reason: 'all_ended' }])
+  t.ok((await told.inner.revokedSince(null, { now: 0, keepFor: 1 })).sessionIds.includes(String(sid)), 'the feed tells of it')
 })
 
 test('the users 7 and \'7\' list their own sessions', async t => {

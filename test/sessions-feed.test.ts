@@ -266,6 +266,108 @@ test('a store whose memory began anew is read from the beginning, and remembers 
   feed.stop()
 })
 
+test('a store that has lost what this process remembers is told again, and what it tells itself is not', async t => {
+  const time = stopTime(t)
+  const revoked: string[] = []
+  const { feed, lines } = createTestFeed(() => time.moments.plugin, [
+    { sessionIds: ['a', 'b', 'c'], cursor: 'x' },
+    { epoch: 'second', sessionIds: ['b'], cursor: 'y' },
+    { epoch: 'second', sessionIds: ['d'], cursor: 'z' },
+    { epoch: 'second' }
+  ], {
+    async revoke ({ sessionId, mustExist, keepFor }) {
+      t.strictSame([mustExist, keepFor], [false, KEEP_FOR])
+      revoked.push(sessionId)
+      return true
+    }
+  })
+  await feed.load()
+  t.strictSame(revoked, [], 'at boot a process remembers nothing')
+  feed.start()
+  feed.add(['e'])
+  await time.fire()
+  await nextTurn()
+  t.strictSame(revoked.sort(), ['a', 'c', 'e'])
+  t.match(lines, [{ msg: 'The session store had lost 3 ended sessions; it was told again' }])
+  await time.fire()
+  t.equal(revoked.length, 3, 'once is enough')
+  feed.stop()
+})
+
+test('telling again goes on after a failure with what is left, four at a time, and begins anew with the store', async t => {
+  const time = stopTime(t)
+  const ids = Array.from({ length: 5000 }, (_, i) => `id-${i}`)
+  const revoked = new Set<string>()
+  let [running, most, fails] = [0, 0, false]
+  const { feed, lines } = createTestFeed(() => time.moments.plugin, [
+    { sessionIds: ids, cursor: 'x' }, { epoch: 'second', sessionIds: ids.slice(0, 3000), cursor: 'y' }, { epoch: 'second', cursor: 'z' }, { epoch: 'second' }
+  ], {
+    async revoke ({ sessionId }) {
+      most = Math.max(most, ++running)
+      await Promise.resolve()
+      running--
+      if (fails) throw new Error('down')
+      revoked.add(sessionId)
+      if (revoked.size === 100) fails = true
+      return true
+    }
+  })
+  await feed.load()
+  feed.start()
+  await time.fire()
+  for (let turns = 0; turns < 20; turns++) await nextTurn()
+  t.equal(revoked.size, 100)
+  fails = false
+  await time.fire()
+  for (let turns = 0; turns < 20; turns++) await nextTurn()
+  t.strictSame([...revoked].sort(), ids.slice(3000).sort(), 'each once, and none that the feed has told')
+  t.equal(most, 4)
+  t.match(lines, [{ msg: 'The session store had lost 2000 ended sessions; it was told again' }])
+  feed.stop()
+})
+
+test('a feed that was stopped tells nothing again', async t => {
+  const time = stopTime(t)
+  let calls = 0
+  const { feed } = createTestFeed(() => time.moments.plugin, [
+    { sessionIds: Array.from({ length: 100 }, (_, i) => `id-${i}`) }, { epoch: 'second' }
+  ], {
+    async revoke () {
+      if (++calls === 10) feed.stop()
+      return true
+    }
+  })
+  await feed.load()
+  feed.start()
+  await time.fire()
+  for (let turns = 0; turns < 5; turns++) await nextTurn()
+  t.ok(calls >= 10 && calls < 20, String(calls))
+})
+
+test('a store that says it began in the future makes no fresh token one from before', async t => {
+  const { feed } = createTestFeed(() => NOW * 1000, [{ age: -3_600_000 }])
+  await feed.load()
+  t.equal(feed.remembersSince(), NOW)
+})
+
+test('when the plugin\'s clock has stepped back, what may have been forgotten meanwhile counts as forgotten', async t => {
+  const time = stopTime(t)
+  const { feed } = createTestFeed(() => time.moments.plugin, [{ sessionIds: ['a'], age: 60_000 }])
+  await feed.load()
+  feed.start()
+  time.moments.plugin += 3 * KEEP_FOR
+  await time.fire()
+  t.equal(feed.isRevoked('a'), false)
+  t.equal(feed.remembersSince(), NOW - 60)
+  time.moments.plugin = (NOW + 5) * 1000
+  await time.fire()
+  t.equal(feed.remembersSince(), NOW + 5)
+  time.moments.plugin -= 5000
+  await time.fire()
+  t.equal(feed.remembersSince(), NOW + 5, 'a step that is small enough changes nothing')
+  feed.stop()
+})
+
 test('a memory that begins anew between two pages, or whose reading fails half-way, is read from the beginning too', async t => {
   const time = stopTime(t)
   const { feed, cursors } = createTestFeed(() => time.moments.plugin, [
@@ -394,14 +496,14 @@ test('access tokens from before the store remembers are refused, refresh tokens 
   told.instead.set('revokedSince', async () => ({ epoch: 'anew', age: 0, sessionIds: [], cursor: '', more: false }))
   while (await me(token) === '200') await nextTurn()
   const reply = await app.inject({ url: '/me', headers: bearer(token) })
-  t.equal(outcomeOf(reply), 'ACCESS_REVOKED')
+  t.equal(outcomeOf(reply), 'ACCESS_EXPIRED', 'a refresh tells whether its session was ended')
   const next = (await renew(refreshed)).json()
   t.equal(await me(next.token), '200')
   t.equal(await me((await signIn()).token), '200')
 
   const { iat, ...timeless } = claimsIn(next.token)
   t.throws(() => app.dualToken.verifyToken(accessToken({ ...timeless, iat: undefined })), {
-    code: 'FST_DUAL_TOKEN_ACCESS_REVOKED', cause: { message: 'issued before the store remembers' }
+    code: 'FST_DUAL_TOKEN_ACCESS_EXPIRED', cause: { message: 'issued before the store remembers' }
   })
 })
 

@@ -11,7 +11,8 @@ import { sessionOf } from './stamp.ts'
 
 const STALE = refused('UNAVAILABLE', 'the feed of revoked sessions is stale')
 const ENDED = refused('REVOKED', 'session ended')
-const FORGOTTEN = refused('REVOKED', 'issued before the store remembers')
+/** Not known to be ended: a refresh tells. */
+const FORGOTTEN = refused('EXPIRED', 'issued before the store remembers')
 const OUTLIVED = refused('EXPIRED', 'older than any token of our lifetime')
 
 const CONFIRMATIONS = 100_000

@@ -4,9 +4,12 @@ import type { FastifyBaseLogger } from 'fastify'
 import { createFault } from '../errors.ts'
 import type { SessionSettings } from '../session-options.ts'
 import type { Ask } from './ask.ts'
+import { createTellAgain } from './tell-again.ts'
 
 const BOOT_PATIENCE = 5000
 const BOOT_PAUSE = 50
+/** How far the plugin's clock may step back unnoticed, in milliseconds: revocations are kept so much longer than any token lives. */
+const SKEW = 60_000
 
 export interface Feed {
   /** Reads all there is, trying again for a while; rejects with `FST_DUAL_TOKEN_OPTION_INVALID` when the store cannot be read at boot. */
@@ -36,8 +39,16 @@ export function createFeed (settings: SessionSettings, now: () => number, ask: A
   let unreachable = false
   let timer: NodeJS.Timeout | undefined
   let unsubscribe: (() => void) | undefined
+  let sweptAt = -Infinity
+
+  const lost = createTellAgain(
+    revoked,
+    async sessionId => await ask(store => store.revoke({ sessionId, mustExist: false, now: now(), keepFor })),
+    count => log.warn(`The session store had lost ${count} ended sessions; it was told again`)
+  )
 
   function add (sessionIds: readonly string[]): void {
+    lost.heard(sessionIds)
     const until = now() + keepFor
     for (const id of sessionIds) {
       // Told again it may have been revoked again: last in the map is what is to be forgotten last.
@@ -48,6 +59,9 @@ export function createFeed (settings: SessionSettings, now: () => number, ask: A
 
   function sweep (): void {
     const moment = now()
+    // Before it stepped back, more may have been forgotten than may be: what was issued until now cannot be told from it.
+    if (moment < sweptAt - SKEW) since = Math.max(since, Math.ceil(moment / 1000))
+    sweptAt = moment
     for (const [id, until] of revoked) {
       if (moment < until) break
       revoked.delete(id)
@@ -59,21 +73,24 @@ export function createFeed (settings: SessionSettings, now: () => number, ask: A
     const began = { wall: Date.now(), monotonic: performance.now(), plugin: now() }
     for (;;) {
       const page = await ask(store => store.revokedSince(cursor, { now: now(), keepFor }))
-      add(page.sessionIds)
-      if (page.epoch !== epoch) {
+      const isNew = page.epoch !== epoch
+      if (isNew) {
         epoch = page.epoch
-        since = Math.floor((began.plugin - page.age) / 1000)
-        if (cursor !== null) {
-          // What the store wrote before this cursor may be new to us.
-          cursor = null
-          continue
-        }
+        since = Math.floor((began.plugin - Math.max(0, page.age)) / 1000)
+        if (cursor !== null) lost.begin()
+      }
+      add(page.sessionIds)
+      if (isNew && cursor !== null) {
+        // What the store wrote before this cursor may be new to us.
+        cursor = null
+        continue
       }
       cursor = page.cursor
       if (!page.more) break
     }
     fresh = began
     sweep()
+    lost.run()
   }
 
   async function poll (): Promise<void> {
@@ -131,6 +148,7 @@ export function createFeed (settings: SessionSettings, now: () => number, ask: A
     stop () {
       clearTimeout(timer)
       timer = undefined
+      lost.stop()
       unsubscribe?.()
     },
 

@@ -150,7 +150,7 @@ function createMemoryFeed () {
       for (const { id } of gone) remembered.delete(id)
       forgotten += gone.length
       const sessionIds = told.slice(Math.max(0, Number(cursor) - forgotten)).map(({ id }) => id)
-      return { epoch, age: now - beganAt, sessionIds, cursor: String(forgotten + told.length), more: false }
+      return { epoch, age: Math.max(0, now - beganAt), sessionIds, cursor: String(forgotten + told.length), more: false }
     },
 
     subscribe (listener: (sessionIds: readonly string[]) => void): () => void {

@@ -16,16 +16,24 @@ export interface Ending {
   readonly reason: SessionEvent['reason']
 }
 
+export interface UserEnding {
+  /** A session to be ended in any case: the store may have lost that it is the user's. */
+  readonly sessionId?: string
+  readonly ip?: string | null
+  /** For the events. */
+  readonly reason: SessionEvent['reason']
+}
+
 export interface Revoke {
   /** Resolves to whether it was ended: false for another user's, or one that must exist and does not. Ending it again is no error. */
   session (sessionId: string, ending: Ending): Promise<boolean>
   /** Resolves to the number of sessions ended. */
-  user (userId: UserId, ending: { readonly ip?: string | null, readonly reason: SessionEvent['reason'] }): Promise<number>
+  user (userId: UserId, ending: UserEnding): Promise<number>
 }
 
 /** @param now the plugin's clock, in milliseconds */
 export function createRevoke ({ keepFor }: SessionSettings, now: () => number, feed: Feed, ask: Ask, emit: Emit): Revoke {
-  return {
+  const revoke: Revoke = {
     async session (sessionId, { userId, mustExist = false, ip = null, reason }) {
       if (!isSessionId(sessionId)) return false
       const owner = userId === undefined ? {} : { userId }
@@ -36,11 +44,13 @@ export function createRevoke ({ keepFor }: SessionSettings, now: () => number, f
       return true
     },
 
-    async user (userId, { ip = null, reason }) {
+    async user (userId, { sessionId, ip = null, reason }) {
       const ids = await ask(store => store.revokeUser({ userId, now: now(), keepFor }))
       feed.add(ids)
       for (const id of ids) emit('revoked', id, { userId, ip, reason })
-      return ids.length
+      if (sessionId === undefined || ids.includes(sessionId)) return ids.length
+      return ids.length + Number(await revoke.session(sessionId, { userId, ip, reason }))
     }
   }
+  return revoke
 }

@@ -12,10 +12,18 @@ interface Draw {
   readonly pace: readonly number[]
 }
 
-function game (overlap: number, commit: fc.Arbitrary<number>, flush: fc.Arbitrary<number | null>): Game<Draw, FallibleWorld> {
+interface Kind {
+  readonly overlap: number
+  readonly commit: fc.Arbitrary<number>
+  readonly flush: fc.Arbitrary<number | null>
+  /** Seconds. */
+  readonly accessLifetime: number
+}
+
+function game ({ overlap, commit, flush, accessLifetime }: Kind): Game<Draw, FallibleWorld> {
   return {
     async open () {
-      const world = await createFallibleWorld({ pollInterval: POLL / 1000, storeTimeout: '2m' })
+      const world = await createFallibleWorld({ pollInterval: POLL / 1000, storeTimeout: '2m' }, `${accessLifetime}s`)
       world.fallible.pushes = false
       world.fallible.overlap = overlap
       return world
@@ -30,7 +38,7 @@ function game (overlap: number, commit: fc.Arbitrary<number>, flush: fc.Arbitrar
     async play (world, { logouts, flushAfter, pace }) {
       const { time, store, fallible, processes } = world
       store.pace = []
-      fallible.flush()
+      fallible.reset()
       await time.sleep(2 * POLL)
       const pairs = await Promise.all(logouts.map(() => signIn(world)))
       store.pace = pace
@@ -45,7 +53,9 @@ function game (overlap: number, commit: fc.Arbitrary<number>, flush: fc.Arbitrar
         // A poll may be under way, and the next one takes its time, a page after the other.
         await time.sleep(4 * POLL)
         for (const each of [0, 1]) {
-          if (use(world, each, token) !== 'ACCESS_REVOKED') flaw ??= 'a process that has polled lets an ended session pass'
+          // Whoever has not heard of it knows that the store began anew since: a refresh tells.
+          const refusal = use(world, each, token) ?? (flushAfter === null ? 'good' : expiredOrGood(world, each, token))
+          if (refusal === 'good') flaw ??= 'a process that has polled lets an ended session pass'
           const answer = await refresh(world, { process: each, request: 0, load: 0, reply: 0, lost: null }, refreshToken)
           if (answer === null || typeof answer !== 'string') flaw ??= 'a token refreshes after the logout'
         }
@@ -58,17 +68,31 @@ function game (overlap: number, commit: fc.Arbitrary<number>, flush: fc.Arbitrar
       }
 
       await Promise.all([...logouts.map(leave), flush()])
+      // Until no process remembers these sessions any more, and so tells of none in the next game.
+      if (flushAfter !== null) await time.sleep((accessLifetime + 60) * 1000 + 2 * POLL)
       return flaw
     }
   }
 }
 
+function expiredOrGood ({ processes }: FallibleWorld, process: number, token: string): string {
+  try {
+    processes[process]!.dualToken.verifyToken(token)
+    return 'good'
+  } catch {
+    return 'ACCESS_EXPIRED'
+  }
+}
+
 const OVERLAP = 60_000
+const LATE = { commit: ms(0, 59), flush: fc.constant(null), accessLifetime: 7200 }
 
 /** Late by less than the minute that stores read back. */
-export const lateFeed = game(OVERLAP, ms(0, 59), fc.constant(null))
+export const lateFeed = game({ ...LATE, overlap: OVERLAP })
 
 /** The same with a store that breaks its contract: it reads on from its cursor. */
-export const carelessFeed = game(0, ms(0, 59), fc.constant(null))
+export const carelessFeed = game({ ...LATE, overlap: 0 })
 
-export const flushedFeed = game(OVERLAP, fc.constant(0), fc.oneof(fc.constant(null), ms(3, 34)))
+export const flushedFeed = game({
+  overlap: OVERLAP, commit: fc.constant(0), flush: fc.oneof(fc.constant(null), ms(3, 34)), accessLifetime: 120
+})

@@ -10,8 +10,10 @@ const DEFAULT_OVERLAP = 60_000
 export interface FallibleStore extends SessionStore {
   /** Forgets the last write to a session, as a failover does; never the sign-in itself. */
   loseLastWrite (sessionId: string): void
-  /** Forgets everything. */
+  /** Forgets everything, as a store that has lost its memory. */
   flush (): void
+  /** Is as good as new, for the next game: nobody is to notice. */
+  reset (): void
   peek (sessionId: string): SessionRecord | null
   /** How long the next revocations take from their time stamp until they can be seen. */
   commitDelay: number
@@ -119,11 +121,15 @@ export function createFallibleStore (time: Time): FallibleStore {
     },
 
     flush () {
+      store.reset()
+      epoch++
+      beganAt = time.now()
+    },
+
+    reset () {
       sessions.clear()
       undo.clear()
       told = []
-      epoch++
-      beganAt = time.now()
     },
 
     peek: sessionId => sessions.get(sessionId) ?? null

@@ -30,19 +30,20 @@ export async function createWorld (turns?: number): Promise<World> {
 }
 
 /** Two processes with a store that can lose what it wrote. */
-export async function createFallibleWorld (options: Partial<DualTokenSessions> = {}): Promise<FallibleWorld> {
+export async function createFallibleWorld (options: Partial<DualTokenSessions> = {}, accessExpiresIn = '2h'): Promise<FallibleWorld> {
   const time = createTime()
   const fallible = createFallibleStore(time)
-  return { ...await open(time, fallible, options), fallible }
+  return { ...await open(time, fallible, options, accessExpiresIn), fallible }
 }
 
-async function open (time: Time, kept: SessionStore, options: Partial<DualTokenSessions>): Promise<World> {
+async function open (time: Time, kept: SessionStore, options: Partial<DualTokenSessions>, accessExpiresIn = '2h'): Promise<World> {
   const store = createSlowStore(time, kept)
   const boot = async (): Promise<FastifyInstance> => {
     const app = Fastify()
     await app.register(dualToken, {
       secret: SECRET,
       now: time.now,
+      accessExpiresIn,
       refreshExpiresIn: '90d',
       // Polls that nobody waits for would only take time: revocations are pushed.
       sessions: { store, pollInterval: '1d', maxStaleness: '30d', ...options },
