@@ -1,15 +1,27 @@
 import { randomUUID } from 'node:crypto'
 import { test } from 'tap'
+import { newSession } from '../lib/contract/setting.ts'
 import { memoryStore, redisStore, type SessionStore } from '../lib/index.ts'
 import { runStoreContract, storeContract } from '../lib/testing.ts'
-import { openRedis, withoutRedis } from './redis.ts'
+import { openRedis, startRedis, withoutRedis, withoutServer } from './redis.ts'
 
 test('the memory store keeps the contract', async t => {
-  for (const { name, run } of storeContract(() => memoryStore())) await t.test(name, run)
+  const cases = storeContract(() => memoryStore({ maxSessions: 5000 }), {
+    async fill (store) {
+      const now = Date.now()
+      const userId = randomUUID()
+      const fillOne = async (): Promise<unknown> => await store.create(newSession(userId, now), { now, keepFor: 0, elapsed: 0 })
+      await t.rejects(async () => { for (;;) await fillOne() }, { message: 'the memory store is full: 5000 sessions' })
+      return async () => await store.revokeUser({ userId, now, keepFor: 0 })
+    }
+  })
+  for (const { name, run } of cases) await t.test(name, run)
 })
 
 test('the Redis store keeps the contract', { skip: withoutRedis }, async t => {
-  const { client, prefix } = await openRedis(t)
+  // One of its own where there can be: it is filled up.
+  const own = withoutServer === false ? await startRedis(t) : null
+  const { client, prefix } = own === null ? await openRedis(t) : { client: await own.connect(), prefix: 'test-' }
   const places = new WeakMap<SessionStore, string>()
   const createStore = () => {
     const place = `${prefix}${randomUUID()}:{case}:`
@@ -18,6 +30,12 @@ test('the Redis store keeps the contract', { skip: withoutRedis }, async t => {
     return store
   }
   const cases = storeContract(createStore, {
+    ...(own !== null && {
+      async fill () {
+        await client.config('SET', 'maxmemory', '1')
+        return async () => await client.config('SET', 'maxmemory', '0')
+      }
+    }),
     async backdate (store, sessionId, milliseconds) {
       const key = `${places.get(store)}session:${sessionId}`
       for (const field of ['rotatedAt', 'displacedAt']) {

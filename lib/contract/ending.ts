@@ -56,6 +56,20 @@ export const endingCases = {
     assertGranted(await rotate(session, 0), 'rotated')
   },
 
+  async 'a store that is full ends sessions all the same' (setting: Setting) {
+    const { create, rotate, revoke, revokeUser, assertEnded, fill } = setting
+    if (fill === null) return
+    const [revoked, reused, ofUser] = [await create(), await create(), await create({ userId: createRandom() })]
+    const makeRoom = await fill()
+    await assert.rejects(create(), 'it keeps no new session')
+    assert.equal(await revoke(revoked.id), true)
+    assert.equal((await rotate(reused, 0, { nonceHash: '' })).outcome, 'reused')
+    assert.deepEqual(await revokeUser(ofUser.userId), [ofUser.id])
+    for (const session of [revoked, reused, ofUser]) await assertEnded(session)
+    await makeRoom()
+    await create()
+  },
+
   async 'the feed is told of an unknown session, unless it must exist' ({ userId, revoke, readFeed }: Setting) {
     const [first, second, third] = [createRandom(), createRandom(), createRandom()]
     assert.equal(await revoke(first), true)

@@ -95,6 +95,12 @@ export const feedCases = {
     assert.ok(second.age >= first.age, 'it did not begin anew')
   },
 
+  async 'a feed never began in the future, though its clock has stepped back' ({ readFeed, pass }: Setting) {
+    const { cursor } = await readFeed()
+    await pass(-24 * GRACE)
+    for (const from of [null, cursor]) assert.ok((await readFeed(from)).age >= 0, 'it began now, or before')
+  },
+
   async 'who subscribes is told of what is revoked' (setting: Setting) {
     await whileListening(setting, async heard => {
       assert.ok([...heard].every(id => id.length === 22), 'ids are told one by one')

@@ -89,6 +89,15 @@ export const rotationCases = {
     assert.equal((await rotate(other, 0)).outcome, 'reused')
   },
 
+  async 'a clock that steps back by more than grace gives a displaced token no grace again' ({ create, rotate, confirm, pass }: Setting) {
+    const session = await create()
+    await rotate(session, 0)
+    await confirm(session, 1)
+    await pass(-2 * GRACE, session)
+    const { outcome } = await rotate(session, 0)
+    assert.ok(outcome === 'late' || outcome === 'reused', `the parent is ${outcome}`)
+  },
+
   async 'an attempt that was sent before the current generation was made is late: beyond grace it is told so, and nothing is written' (setting: Setting) {
     const { create, rotate, confirm, pass, read, context, assertUntouched } = setting
     for (const seen of [false, true]) {

@@ -25,6 +25,8 @@ export interface StoreContractOptions {
    * the `now` that each call is told, and the edges of grace and recovery are tested to the millisecond.
    */
   backdate? (store: SessionStore, sessionId: string, milliseconds: number): Promise<unknown> | unknown
+  /** Fills a store up, so that it keeps no new session, and resolves to what makes room again. Without it, nothing is shown of a store that is full. */
+  fill? (store: SessionStore): Promise<() => Promise<unknown> | unknown>
 }
 
 export interface Setting {
@@ -35,6 +37,8 @@ export interface Setting {
   context (): CallContext
   /** Lets time go by, for a session and for the clock that calls are told. */
   pass (milliseconds: number, ...sessions: SessionRecord[]): Promise<void>
+  /** Fills the store up, and resolves to what makes room again; null when it cannot be told how. */
+  readonly fill: (() => Promise<() => unknown>) | null
   /** Spans that are still within a limit, the last of them as close to it as can be told. */
   within (limit: number): number[]
   /** Keeps a new session of the case's user. */
@@ -90,7 +94,7 @@ export function isGranted (rotation: Rotation): rotation is RotationGranted {
   return ['rotated', 'repeated', 'recovered'].includes(rotation.outcome)
 }
 
-export function createSetting (store: SessionStore, { backdate }: StoreContractOptions): Setting {
+export function createSetting (store: SessionStore, { backdate, fill }: StoreContractOptions): Setting {
   const userId = `user-${createRandom()}`
   let now = Date.now()
 
@@ -103,6 +107,8 @@ export function createSetting (store: SessionStore, { backdate }: StoreContractO
       now += milliseconds
       if (backdate !== undefined) for (const { id } of sessions) await backdate(store, id, milliseconds)
     },
+
+    fill: fill === undefined ? null : async () => await fill(store),
 
     within: limit => backdate === undefined ? [0, 1, limit - 1, limit] : [0, limit - MARGIN],
 
