@@ -5,7 +5,7 @@ import { Type } from '@sinclair/typebox'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { Redis } from 'ioredis'
 import { pages } from './example/pages.ts'
-import dualToken, { defineRoutes, memoryStore, redisStore, type SessionStore } from './lib/index.ts'
+import dualToken, { defineRoutes, loginRequired, memoryStore, redisStore, type SessionStore } from './lib/index.ts'
 
 const maxSignIns = 32
 const drainTime = 3_000
@@ -46,7 +46,7 @@ async function createServer (): Promise<FastifyInstance> {
     })
   })
 
-  fastify.get('/me', { preHandler: fastify.loginRequired }, async request => request.user)
+  fastify.get('/me', { preHandler: loginRequired }, async request => request.user)
   fastify.get('/open', async request => ({ user: request.user }))
   return fastify
 }

@@ -35,7 +35,8 @@ export const errorTable = {
   LOGIN_REFUSED: { status: 401, message: 'Invalid credentials.', challenge: '' },
   STORE_UNAVAILABLE: { status: 503, message: 'Try again later.', retryAfter: 1 },
   OPTION_INVALID: { status: 500, message: '%s' },
-  USER_INVALID: { status: 500, message: '%s' }
+  USER_INVALID: { status: 500, message: '%s' },
+  NOT_REGISTERED: { status: 500, message: '%s' }
 } as const satisfies Record<string, ErrorEntry>
 
 /** The part of an error's `code` after `FST_DUAL_TOKEN_`. */
@@ -54,14 +55,16 @@ export interface DualTokenError extends FastifyError {
 const constructors = new Map(Object.entries(errorTable).map(([suffix, { status, message }]) =>
   [suffix, createError(`FST_DUAL_TOKEN_${suffix}`, message, status)]))
 
-/** Makes an error whose message is a sentence for the programmer: an option or a user that cannot be used. */
-export function createFault (suffix: 'OPTION_INVALID' | 'USER_INVALID', sentence: string): DualTokenError {
+type Fault = 'OPTION_INVALID' | 'USER_INVALID' | 'NOT_REGISTERED'
+
+/** Makes an error whose message is a sentence for the programmer: an option or a user that cannot be used, a plugin that is not there. */
+export function createFault (suffix: Fault, sentence: string): DualTokenError {
   const FaultError = constructors.get(suffix)!
   return new FaultError(sentence) as DualTokenError
 }
 
 /** Why a client is refused. */
-export type RefusalSuffix = Exclude<ErrorSuffix, 'OPTION_INVALID' | 'USER_INVALID'>
+export type RefusalSuffix = Exclude<ErrorSuffix, Fault>
 
 /** Makes the error a client is refused with; `reason` becomes its `cause` and never reaches the client. */
 export type CreateRefusal = (suffix: RefusalSuffix, reason?: string) => DualTokenError

@@ -1,5 +1,6 @@
 // The front door: the plugin and every public name.
 export { dualToken, dualToken as default } from './plugin.ts'
+export { loginRequired, refreshRequired } from './guards.ts'
 export { defineRoutes } from './define-routes.ts'
 export { withDualToken } from './openapi.ts'
 export { memoryStore } from './sessions/memory.ts'

@@ -4,7 +4,7 @@ import { Type } from '@sinclair/typebox'
 import type { FastifyPluginAsync, RouteShorthandOptions } from 'fastify'
 import type { JwksSettings } from './jwks-options.ts'
 import { isSymmetric, type RingKeys } from './key-options.ts'
-import { DESCRIPTION, type Description } from './openapi.ts'
+import { DESCRIPTION, type Describe, type Description } from './openapi.ts'
 
 interface KeySet {
   readonly keys: RingKeys
@@ -48,7 +48,7 @@ export function createJwksRoute ({ path, maxAge }: JwksSettings, ring: { readonl
   let keySet = keySetOf(ring.keys)
 
   return async function registerJwksRoute (fastify) {
-    const options: RouteShorthandOptions & { [DESCRIPTION]: Description } = { exposeHeadRoute: true, [DESCRIPTION]: description }
+    const options: RouteShorthandOptions & { [DESCRIPTION]: Describe } = { exposeHeadRoute: true, [DESCRIPTION]: () => description }
     fastify.get(path, options, (request, reply) => {
       if (keySet.keys !== ring.keys) keySet = keySetOf(ring.keys)
       const { body, etag } = keySet

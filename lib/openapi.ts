@@ -11,6 +11,9 @@ export interface Description {
   readonly schema?: Readonly<Record<string, unknown>>
 }
 
+/** A route → what its guard, or a ready route, says of itself. */
+export type Describe = (route: RouteOptions) => Description
+
 /** Where guards and the options of ready routes carry their description: Fastify and its plugins copy it along. */
 export const DESCRIPTION = Symbol('fastify-dual-token.description')
 
@@ -32,7 +35,7 @@ const SCHEMES = {
 /** Where a guard can stand. */
 const HOOKS = ['onRequest', 'preValidation', 'preHandler'] as const
 
-type Described = { readonly [DESCRIPTION]?: Description }
+type Described = { readonly [DESCRIPTION]?: Describe }
 type Schema = FastifySchema | undefined
 type Transform = (given: { schema?: Schema, url: string, route: RouteOptions }) => { schema?: Schema, url?: string }
 
@@ -78,7 +81,7 @@ function describing (transform: Transform = given => given): Transform {
 
 function descriptionsOf (route: RouteOptions): Description[] {
   const carriers: unknown[] = [...HOOKS.flatMap<unknown>(hook => route[hook] ?? []), route]
-  return carriers.flatMap(carrier => (carrier as Described)[DESCRIPTION] ?? [])
+  return carriers.flatMap(carrier => (carrier as Described)[DESCRIPTION]?.(route) ?? [])
 }
 
 /** Of a copy: the schema itself belongs to the application, and Fastify writes replies by it. */

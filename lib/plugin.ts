@@ -5,7 +5,7 @@ import { createAuthentication } from './authenticate.ts'
 import { createJudgeClaims } from './claims.ts'
 import { createDualToken } from './dual-token.ts'
 import { createRefusals } from './errors.ts'
-import { createGuards } from './guards.ts'
+import { createGuards, GUARDS } from './guards.ts'
 import { createIssue } from './issue.ts'
 import { createKeyFactory } from './jwt.ts'
 import { createJwksRoute } from './jwks.ts'
@@ -40,11 +40,14 @@ async function registerDualToken (fastify: FastifyInstance, options: DualTokenOp
   const refresh = createRefresh({ settings, issue, sessions, createRefusal })
 
   const { slot, hook, verdictOf } = createAuthentication(verify)
-  const { loginRequired, refreshRequired } = createGuards(verdictOf, createRefusal, settings.sessions)
+  const guards = createGuards(verdictOf, createRefusal, settings.sessions)
+  const { loginRequired, refreshRequired } = guards
 
   if (!fastify.hasRequestDecorator('user')) fastify.decorateRequest('user', null)
   fastify.decorateRequest(slot, null)
   fastify.addHook('onRequest', hook)
+  fastify.addHook('onRoute', route => { Object.assign(route, { [GUARDS]: guards }) })
+  fastify.decorate(GUARDS, guards)
   fastify.decorate('loginRequired', loginRequired)
   fastify.decorate('refreshRequired', refreshRequired)
   fastify.decorate('dualToken', createDualToken({

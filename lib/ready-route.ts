@@ -1,6 +1,6 @@
 // What the ready routes have in common: their options, and what they take of a body, which is JSON alone or nothing.
 import type { FastifyError, FastifyInstance, preHandlerHookHandler, preValidationHookHandler, RouteShorthandOptions } from 'fastify'
-import { DESCRIPTION, type Description } from './openapi.ts'
+import { DESCRIPTION, type Describe, type Description } from './openapi.ts'
 import type { DescribedError } from './replies.ts'
 import type { RouteSettings } from './route-options.ts'
 import type { Guard } from './types.ts'
@@ -25,12 +25,12 @@ export interface ReadyRoute {
 export function optionsOf ({ schema, passedOn }: RouteSettings, route: ReadyRoute): RouteShorthandOptions {
   const { guard, summary, description, errors, documented } = route
   const guards = guard === undefined ? [] : [guard as preHandlerHookHandler]
-  const options: RouteShorthandOptions & { [DESCRIPTION]: Description } = {
+  const options: RouteShorthandOptions & { [DESCRIPTION]: Describe } = {
     bodyLimit: BODY_LIMIT,
     ...passedOn,
     schema: { ...schema },
     preHandler: guards.concat(passedOn.preHandler as preHandlerHookHandler[] ?? []),
-    [DESCRIPTION]: { errors, schema: { summary, description, ...documented } }
+    [DESCRIPTION]: () => ({ errors, schema: { summary, description, ...documented } })
   }
   return options
 }

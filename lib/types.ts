@@ -91,7 +91,7 @@ export type LoadUser = {
 export type GuardedRequest = Pick<FastifyRequest, 'headers' | 'raw'>
 
 /** A callback hook for `onRequest`, `preValidation` or `preHandler`. */
-export type Guard = (request: GuardedRequest, reply: unknown, done: (error?: Error) => void) => void
+export type Guard = (request: GuardedRequest & { readonly server: object }, reply: unknown, done: (error?: Error) => void) => void
 
 /** Where a sign-in or a refresh comes from; kept with the session, cut to 256 characters. */
 export interface ClientOptions {

@@ -2,7 +2,7 @@ import { readFileSync, readdirSync } from 'node:fs'
 import { test } from 'tap'
 import { createFault, createRefusals, errorTable, type ErrorSuffix, type RefusalSuffix } from '../lib/errors.ts'
 
-const FAULTS = ['OPTION_INVALID', 'USER_INVALID'] as const
+const FAULTS = ['OPTION_INVALID', 'USER_INVALID', 'NOT_REGISTERED'] as const
 const REFUSALS = Object.keys(errorTable).filter(suffix => !(FAULTS as readonly string[]).includes(suffix)) as RefusalSuffix[]
 
 test('every error is as documented', async t => {

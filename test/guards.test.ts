@@ -1,6 +1,8 @@
+import fastifyAuth from '@fastify/auth'
+import swagger from '@fastify/swagger'
 import Fastify, { type FastifyInstance, type InjectOptions, type onRequestHookHandler, type preHandlerHookHandler } from 'fastify'
 import { test, type Test } from 'tap'
-import { dualToken } from '../lib/index.ts'
+import { dualToken, loginRequired, memoryStore, refreshRequired, withDualToken } from '../lib/index.ts'
 import { bearer, createApp, createClock } from './app.ts'
 import { accessToken, mint, NOW, OTHER_SECRET, refreshToken, SECRET } from './tokens.ts'
 
@@ -186,4 +188,125 @@ test('a guard that is named before the plugin is loaded is noticed in a list, an
   t.throws(() => app.get('/list', { preHandler: [app.loginRequired] }, answer), { code: 'FST_ERR_HOOK_INVALID_HANDLER' })
   app.get('/alone', { preHandler: app.loginRequired }, answer)
   t.equal((await app.inject('/alone')).statusCode, 200)
+})
+
+const ALONE = { secret: SECRET, now: createClock().now }
+
+test('an imported guard, named before the plugin is loaded, holds; a decorator that is read then is no guard', async t => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  app.register(dualToken, ALONE)
+  app.get('/imported', { preHandler: loginRequired }, answer)
+  app.get('/renewal', { onRequest: [refreshRequired] }, answer)
+  app.get('/decorated', { preHandler: app.loginRequired }, answer)
+  t.strictSame(await outcomes(app, '/imported'), FOR_ACCESS)
+  t.strictSame(await outcomes(app, '/renewal'), FOR_REFRESH)
+  t.strictSame(await outcomes(app, '/decorated'), ['in', 'in', 'in'], 'the trap')
+})
+
+test('an imported guard works wherever the decorator does, with the same replies', async t => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(fastifyAuth)
+  await app.register(dualToken, ALONE)
+  const pairs = { access: [loginRequired, app.loginRequired], refresh: [refreshRequired, app.refreshRequired] } as const
+  for (const [kind, guards] of Object.entries(pairs)) {
+    for (const [name, guard] of guards.entries()) {
+      app.get(`/${kind}/pre/${name}`, { preHandler: guard }, answer)
+      app.get(`/${kind}/list/${name}`, { preHandler: [guard] }, answer)
+      app.get(`/${kind}/on/${name}`, { onRequest: guard }, answer)
+      app.get(`/${kind}/validation/${name}`, { preValidation: guard }, answer)
+      app.get(`/${kind}/auth/${name}`, { preHandler: app.auth([guard]) }, answer)
+      app.register(async context => {
+        context.addHook('onRequest', guard)
+        context.get(`/${kind}/hook/${name}`, answer)
+      })
+    }
+  }
+  await app.ready()
+  for (const kind of ['access', 'refresh']) {
+    for (const place of ['pre', 'list', 'on', 'validation', 'auth', 'hook']) {
+      for (const headers of [{}, bearer('x'), bearer(accessToken()), bearer(refreshToken()), bearer(accessToken({ exp: NOW }))]) {
+        const [imported, decorated] = await Promise.all([0, 1].map(name => app.inject({ url: `/${kind}/${place}/${name}`, headers })))
+        const { date: _, ...expected } = decorated!.headers
+        const { date: __, ...found } = imported!.headers
+        t.strictSame([imported!.statusCode, imported!.body, found], [decorated!.statusCode, decorated!.body, expected], `${kind} ${place}`)
+      }
+    }
+  }
+})
+
+test('an imported guard finds the plugin of its route: in two contexts, each its own, and in their children', async t => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  for (const [prefix, secret] of [['/a', SECRET], ['/b', OTHER_SECRET]] as const) {
+    app.register(async context => {
+      context.register(dualToken, { ...ALONE, secret })
+      context.get('/own', { preHandler: loginRequired }, answer)
+      context.register(async child => { child.get('/child', { preHandler: loginRequired }, answer) })
+    }, { prefix })
+  }
+  for (const route of ['own', 'child']) {
+    for (const [prefix, secret, status] of [['a', SECRET, 200], ['a', OTHER_SECRET, 401], ['b', SECRET, 401], ['b', OTHER_SECRET, 200]] as const) {
+      const { statusCode } = await app.inject({ url: `/${prefix}/${route}`, headers: bearer(accessToken({}, secret)) })
+      t.equal(statusCode, status, `${prefix} ${route}`)
+    }
+  }
+})
+
+test('without the plugin, or beside it, an imported guard is closed: 500, and the log says why', async t => {
+  const lines: string[] = []
+  const app = Fastify({ logger: { stream: { write: line => { lines.push(line) } } } })
+  t.teardown(() => app.close())
+  app.get('/me', { preHandler: loginRequired }, answer)
+  app.get('/renewal', { preHandler: refreshRequired }, answer)
+  app.register(async context => { await context.register(dualToken, ALONE) })
+  for (const [url, name] of [['/me', 'loginRequired'], ['/renewal', 'refreshRequired']] as const) {
+    const reply = await app.inject({ url, headers: bearer(accessToken()) })
+    t.equal(reply.statusCode, 500)
+    t.equal(reply.json().code, 'FST_DUAL_TOKEN_NOT_REGISTERED')
+    const sentence = `${name} needs the plugin: register fastify-dual-token on the server of this route.`
+    t.ok(lines.some(line => JSON.parse(line).err?.message === sentence))
+  }
+})
+
+test('whoever decorates an application with names of ours changes nothing of an imported guard', async t => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(dualToken, ALONE)
+  const open: preHandlerHookHandler = (_request, _reply, done) => done()
+  Object.assign(app, { loginRequired: open, dualToken: {} })
+  app.get('/me', { preHandler: loginRequired }, answer)
+  t.strictSame(await outcomes(app, '/me'), FOR_ACCESS)
+})
+
+test('documents say of an imported guard what they say of the decorator', async t => {
+  for (const sessions of [undefined, { store: memoryStore() }, { store: memoryStore(), onStale: 'allow' }] as const) {
+    const app = Fastify()
+    t.teardown(() => app.close())
+    await app.register(swagger, withDualToken({ openapi: { info: { title: 'x', version: '1' } } }))
+    await app.register(dualToken, { ...ALONE, ...(sessions && { sessions }) })
+    app.get('/a', { preHandler: loginRequired }, answer)
+    app.get('/b', { preHandler: app.loginRequired }, answer)
+    app.get('/c', { onRequest: [refreshRequired] }, answer)
+    app.get('/d', { onRequest: [app.refreshRequired] }, answer)
+    await app.ready()
+    const { paths } = app.swagger() as { paths: Record<string, unknown> }
+    t.strictSame(paths['/a'], paths['/b'])
+    t.strictSame(paths['/c'], paths['/d'])
+  }
+})
+
+test('documents say of an imported guard without the plugin what it is without sessions', async t => {
+  const documentOf = async (registered: boolean): Promise<unknown> => {
+    const app = Fastify()
+    t.teardown(() => app.close())
+    await app.register(swagger, withDualToken({ openapi: { info: { title: 'x', version: '1' } } }))
+    if (registered) await app.register(dualToken, ALONE)
+    app.get('/a', { preHandler: loginRequired }, answer)
+    app.get('/c', { preHandler: refreshRequired }, answer)
+    await app.ready()
+    return (app.swagger() as { paths: unknown }).paths
+  }
+  t.strictSame(await documentOf(false), await documentOf(true))
 })

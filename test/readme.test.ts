@@ -14,6 +14,7 @@ import { SECRET } from './tokens.ts'
 
 const { blocks, rows } = readPage('README.md')
 const quickStart = blocks('ts')[0]!
+const commonJs = blocks('js')[0]!
 
 /** A file in this package, where its own name resolves to what `npm run build` made. */
 function fileHere (t: Test, name: string, content: string): string {
@@ -40,24 +41,25 @@ const { values, positionals: [url] } = require('node:util').parseArgs({
     silent: { type: 'boolean', short: 's' },
     request: { type: 'string', short: 'X' },
     header: { type: 'string', short: 'H', multiple: true },
-    data: { type: 'string', short: 'd' }
+    data: { type: 'string', short: 'd' },
+    'write-out': { type: 'string', short: 'w', default: '' }
   }
 })
 const headers = (values.header ?? []).map(line => line.split(': '))
 const method = values.request ?? (values.data === undefined ? 'GET' : 'POST')
-fetch('http://' + url, { method, headers, body: values.data }).then(response => response.text()).then(text => process.stdout.write(text))
+fetch('http://' + url, { method, headers, body: values.data }).then(response => response.text()).then(text => process.stdout.write(text + values['write-out'].replaceAll('\\\\n', '\\n')))
 `
 
-test('the first example runs as it stands, as .ts and as .mjs, and its commands answer what is written beside them', async t => {
+test('the first example runs as it stands, as .ts, as .mjs and in CommonJS, and its commands answer what is written beside them', async t => {
   const commands = blocks('sh').find(block => block.includes('curl'))!
   const promised = [...commands.matchAll(/^curl .* # (\{.*)$/gm)].map(match => match[1]!)
   t.equal(promised.length, 4)
 
-  for (const name of ['server.ts', 'server.mjs']) {
+  for (const name of ['server.ts', 'server.mjs', 'server.cjs']) {
     await t.test(name, async t => {
-      const file = fileHere(t, name, quickStart.replace('port: 3000', 'port: 0'))
+      const file = fileHere(t, name, (name === 'server.cjs' ? commonJs : quickStart).replace('port: 3000', 'port: 0'))
       const { url } = await startServer(t, node(file))
-      const script = commands.replaceAll('127.0.0.1:3000', url.slice('http://'.length)).replaceAll(/^(curl [^#]*)/gm, '$1; echo ')
+      const script = commands.replaceAll('127.0.0.1:3000', url.slice('http://'.length))
       const { code, output } = await runCommands(t, script)
       t.equal(code, 0)
 
@@ -76,7 +78,7 @@ test('the first example is the code of the example server', async t => {
   const own = quickStart.split('\n').map(line => line.trim()).filter(line => !server.has(line))
   t.same(own, [
     "import Fastify from 'fastify'",
-    "import dualToken, { defineRoutes } from 'fastify-dual-token'",
+    "import dualToken, { defineRoutes, loginRequired } from 'fastify-dual-token'",
     'secret: process.env.JWT_SECRET ?? randomBytes(32),',
     "await fastify.listen({ port: 3000, host: '127.0.0.1' })"
   ].filter(line => !server.has(line)))

@@ -1,7 +1,7 @@
 // A guard fits into the options of any route, with a type provider or without, and into addHook.
 import Fastify, { type FastifyTypeProvider } from 'fastify'
 import { Type, type Static, type TSchema } from '@sinclair/typebox'
-import dualToken, { type Guard } from 'fastify-dual-token'
+import dualToken, { loginRequired, refreshRequired, type Guard } from 'fastify-dual-token'
 import { assert, type Equals } from './equals.ts'
 
 interface TypeBoxProvider extends FastifyTypeProvider {
@@ -54,4 +54,12 @@ provided.addHook('onRequest', provided.loginRequired)
 provided.addHook('preHandler', provided.refreshRequired)
 provided.register(async context => {
   context.addHook('preHandler', context.loginRequired)
+})
+
+assert<Equals<typeof loginRequired, Guard>>()
+assert<Equals<typeof refreshRequired, Guard>>()
+plain.get('/imported', { preHandler: loginRequired, onRequest: [refreshRequired] }, async request => request.user?.user_id)
+plain.addHook('onRequest', loginRequired)
+provided.post('/imported/:id', { schema, preHandler: [loginRequired] }, async request => {
+  assert<Equals<typeof request.body, { title: string }>>()
 })
