@@ -52,10 +52,17 @@ export interface DualTokenError extends FastifyError {
   headers?: Readonly<Record<string, string>>
 }
 
-const constructors = new Map(Object.entries(errorTable).map(([suffix, { status, message }]) =>
-  [suffix, createError(`FST_DUAL_TOKEN_${suffix}`, message, status)]))
+const FAULTS = ['OPTION_INVALID', 'USER_INVALID', 'NOT_REGISTERED'] as const
+type Fault = typeof FAULTS[number]
 
-type Fault = 'OPTION_INVALID' | 'USER_INVALID' | 'NOT_REGISTERED'
+/** A refusal is daily routine, in answer to a stranger: only the faults of a programmer say where they were made. */
+const constructors = new Map(Object.entries(errorTable).map(([suffix, { status, message }]) =>
+  [suffix, createError(`FST_DUAL_TOKEN_${suffix}`, message, status, Error, FAULTS.some(fault => fault === suffix))]))
+
+/** Why somebody is refused, for the log: an error without frames. */
+function createReason (message: string): Error {
+  return Object.create(Error.prototype, { message: { value: message }, stack: { value: `Error: ${message}` } })
+}
 
 /** Makes an error whose message is a sentence for the programmer: an option or a user that cannot be used, a plugin that is not there. */
 export function createFault (suffix: Fault, sentence: string): DualTokenError {
@@ -90,7 +97,7 @@ export function createRefusals (realm: string | undefined): CreateRefusal {
     const RefusalError = constructors.get(suffix)!
     const error = new RefusalError() as DualTokenError
     error.headers = headersBySuffix.get(suffix)!
-    if (reason !== undefined) error.cause = new Error(reason)
+    if (reason !== undefined) error.cause = createReason(reason)
     return error
   }
 }

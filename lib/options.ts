@@ -87,7 +87,7 @@ export function resolveOptions (options: unknown): Settings {
     cache: given.cache as number | undefined ?? 10_000,
     routes: given.routes === undefined || given.routes === false ? null : readRoutes(given.routes as object),
     jwks,
-    sessions: given.sessions === undefined ? null : readSessions(given.sessions as object, accessLifetime, refreshLifetime),
+    sessions: given.sessions === undefined ? null : readSessions(given.sessions as object, accessLifetime, refreshLifetime, clockTolerance),
     now: given.now as (() => number) | undefined ?? Date.now
   })
 }

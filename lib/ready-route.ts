@@ -1,5 +1,5 @@
 // What the ready routes have in common: their options, and what they take of a body, which is JSON alone or nothing.
-import type { FastifyError, FastifyInstance, preHandlerHookHandler, preValidationHookHandler, RouteShorthandOptions } from 'fastify'
+import type { FastifyError, FastifyInstance, FastifyReply, onSendHookHandler, preHandlerHookHandler, preValidationHookHandler, RouteShorthandOptions } from 'fastify'
 import { DESCRIPTION, type Describe, type Description } from './openapi.ts'
 import type { DescribedError } from './replies.ts'
 import type { RouteSettings } from './route-options.ts'
@@ -29,10 +29,17 @@ export function optionsOf ({ schema, passedOn }: RouteSettings, route: ReadyRout
     bodyLimit: BODY_LIMIT,
     ...passedOn,
     schema: { ...schema },
+    onSend: [forbidStoring as onSendHookHandler].concat(passedOn.onSend ?? []),
     preHandler: guards.concat(passedOn.preHandler as preHandlerHookHandler[] ?? []),
     [DESCRIPTION]: () => ({ errors, schema: { summary, description, ...documented } })
   }
   return options
+}
+
+/** Tokens are in these replies, and what is refused now may be granted later: whatever is sent, no cache keeps it (RFC 6749 section 5.1). */
+function forbidStoring (_request: unknown, reply: FastifyReply, _payload: unknown, done: () => void): void {
+  reply.header('cache-control', 'no-store')
+  done()
 }
 
 /** Of this context, not of the application: anything but JSON is answered 415. */

@@ -90,5 +90,5 @@ function addRefreshRoute (fastify: FastifyInstance, routes: RouteSettings, parts
 }
 
 function created (reply: FastifyReply, tokens: AccessReply): FastifyReply {
-  return reply.code(201).header('cache-control', 'no-store').send(tokens)
+  return reply.code(201).send(tokens)
 }

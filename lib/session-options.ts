@@ -16,6 +16,7 @@ export interface SessionSettings {
   readonly onStale: 'deny' | 'allow'
   readonly storeTimeout: number
   readonly onEvent: ((event: SessionEvent) => unknown) | undefined
+  readonly clockTolerance: number
   /** How long after its last refresh an access token of a session can be alive anywhere: revocations are remembered that long. */
   readonly keepFor: number
 }
@@ -32,9 +33,10 @@ const MAX_TIMER = 24 * 86_400_000
 /**
  * @param accessLifetime seconds
  * @param refreshLifetime seconds
+ * @param clockTolerance seconds
  * @throws `FST_DUAL_TOKEN_OPTION_INVALID`
  */
-export function readSessions (options: object, accessLifetime: number, refreshLifetime: number): SessionSettings {
+export function readSessions (options: object, accessLifetime: number, refreshLifetime: number, clockTolerance = 0): SessionSettings {
   const given: Record<string, unknown> = { ...options }
   for (const name of Object.keys(given)) if (!SESSION_OPTION_NAMES.has(name)) throw flaw(name, 'is not known')
 
@@ -66,6 +68,7 @@ export function readSessions (options: object, accessLifetime: number, refreshLi
     onStale,
     storeTimeout,
     onEvent: onEvent as SessionSettings['onEvent'],
+    clockTolerance: clockTolerance * 1000,
     keepFor: (accessLifetime + SKEW) * 1000
   })
 }

@@ -71,7 +71,7 @@ export function addSessionRoutes (fastify: FastifyInstance, routes: RouteSetting
   fastify.get(list, listSessions, async (request, reply) => {
     const { userId, sid } = callerOf(request)
     const records = await sessions.list(userId)
-    return reply.header('cache-control', 'no-store').send({ sessions: records.map(record => viewOf(record, sid)) })
+    return reply.send({ sessions: records.map(record => viewOf(record, sid)) })
   })
 
   const endSession = optionsOf(routes, {
@@ -109,7 +109,7 @@ export function addSessionRoutes (fastify: FastifyInstance, routes: RouteSetting
 }
 
 function done (reply: FastifyReply): FastifyReply {
-  return reply.code(204).header('cache-control', 'no-store').send()
+  return reply.code(204).send()
 }
 
 function viewOf (record: SessionRecord, current: string) {

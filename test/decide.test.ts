@@ -39,6 +39,7 @@ const ATTEMPT: RotationAttempt = {
   grace: GRACE,
   recovery: RECOVERY,
   sliding: null,
+  clockTolerance: 0,
   ip: '198.51.100.2',
   userAgent: 'new',
   now: NOW,

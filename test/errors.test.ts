@@ -1,5 +1,9 @@
 import { readFileSync, readdirSync } from 'node:fs'
+import Fastify from 'fastify'
 import { test } from 'tap'
+import { dualToken, loginRequired } from '../lib/index.ts'
+import { bearer } from './app.ts'
+import { accessToken, SECRET } from './tokens.ts'
 import { createFault, createRefusals, errorTable, type ErrorSuffix, type RefusalSuffix } from '../lib/errors.ts'
 
 const FAULTS = ['OPTION_INVALID', 'USER_INVALID', 'NOT_REGISTERED'] as const
@@ -76,6 +80,29 @@ test('the reason is the cause, and not in the message', async t => {
   t.match(error.cause, { message: 'signature' })
   t.equal(error.message, 'User must be authorized.')
   t.equal(createRefusal('ACCESS_INVALID').cause, undefined)
+})
+
+test('a refusal has no frames, and neither has its reason; a fault has', async t => {
+  const { stackTraceLimit } = Error
+  const refusal = createRefusals(undefined)('ACCESS_INVALID', 'signature')
+  t.equal(refusal.stack, undefined)
+  t.ok(refusal instanceof Error && refusal.cause instanceof Error)
+  t.equal((refusal.cause as Error).stack, 'Error: signature')
+  t.match(createFault('USER_INVALID', 'No user.').stack, /\n +at /)
+  t.equal(Error.stackTraceLimit, stackTraceLimit)
+})
+
+test('a refusal is one short line in the log: its code, its message and its reason', async t => {
+  const lines: string[] = []
+  const app = Fastify({ logger: { stream: { write: line => { lines.push(line) } } }, disableRequestLogging: false })
+  t.teardown(() => app.close())
+  await app.register(dualToken, { secret: SECRET })
+  app.get('/me', { preHandler: loginRequired }, async () => 'in')
+  await app.inject({ url: '/me', headers: bearer(accessToken({ exp: 1 })) })
+  const line = lines.find(line => line.includes('FST_DUAL_TOKEN_ACCESS_EXPIRED'))!
+  t.match(JSON.parse(line), { err: { code: 'FST_DUAL_TOKEN_ACCESS_EXPIRED', message: /^User must be authorized\.: exp/ } })
+  t.notMatch(line, /\bat /)
+  t.ok(line.length < 600, `${line.length} characters`)
 })
 
 test('a fault is a 500 that says its sentence as it is', async t => {

@@ -56,6 +56,45 @@ test('the routes stand at path, below the prefix of the context', async t => {
   for (const url of ['/session', PATH, `/v1${PATH}`]) t.equal((await post(app, { url })).statusCode, 404, url)
 })
 
+test('every reply of a ready route carries Cache-Control: no-store, whatever went wrong and wherever', async t => {
+  const json = { 'content-type': 'application/json' }
+  const cases: Array<[number, InjectOptions]> = [
+    [201, { method: 'POST', url: '/authorizations', payload: { password: 'good' } }],
+    [401, { method: 'POST', url: '/authorizations', payload: { password: 'bad' } }],
+    [400, { method: 'POST', url: '/authorizations', payload: [] }],
+    [400, { method: 'POST', url: '/authorizations', payload: '{', headers: json }],
+    [413, { method: 'POST', url: '/authorizations', payload: { password: 'x'.repeat(20_000) } }],
+    [415, { method: 'POST', url: '/authorizations', payload: 'a=b', headers: { 'content-type': 'application/x-www-form-urlencoded' } }],
+    [500, { method: 'POST', url: '/authorizations', payload: { password: 'breaks' } }],
+    [403, { method: 'PUT', url: '/authorizations' }],
+    [413, { method: 'PUT', url: '/authorizations', payload: 'x'.repeat(20_000), headers: bearer(refreshToken()) }],
+    [429, { method: 'POST', url: '/authorizations', payload: {}, headers: { 'x-limited': '1' } }],
+    [401, { method: 'DELETE', url: '/authorizations' }],
+    [401, { method: 'GET', url: '/authorizations/sessions' }],
+    [401, { method: 'HEAD', url: '/authorizations/sessions' }],
+    [401, { method: 'DELETE', url: '/authorizations/sessions/x' }],
+    [401, { method: 'DELETE', url: '/authorizations/sessions' }]
+  ]
+  const { app } = await createApp(t, {
+    sessions: { store: memoryStore() },
+    routes: {
+      async login ({ password }) {
+        if (password === 'breaks') throw new Error('no database')
+        return password === 'good' ? { user_id: 7 } : null
+      },
+      async onSend (_request, reply) { reply.header('x-own', 'kept') }
+    }
+  })
+  app.addHook('onRequest', async request => {
+    if (request.headers['x-limited'] === '1') throw Object.assign(new Error('slow down'), { statusCode: 429 })
+  })
+  for (const [status, request] of cases) {
+    const reply = await app.inject(request)
+    t.strictSame([reply.statusCode, reply.headers['cache-control'], reply.headers['x-own']], [status, 'no-store', 'kept'], `${request.method} ${request.url} ${status}`)
+  }
+  t.equal((await app.inject('/open')).headers['cache-control'], undefined)
+})
+
 test('token replies carry Cache-Control: no-store and nothing that is not documented', async t => {
   const { app } = await createApp(t)
   const signedIn = await post(app, { payload: { password: 'good' } })

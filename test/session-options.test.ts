@@ -19,6 +19,7 @@ test('a store is enough: everything else has a default, durations in millisecond
     onStale: 'deny',
     storeTimeout: 1000,
     onEvent: undefined,
+    clockTolerance: 0,
     keepFor: 7_260_000
   })
 })
@@ -37,7 +38,7 @@ test('every member is taken as given, parts of a second too', async t => {
     onStale: 'allow',
     storeTimeout: '250 s',
     onEvent
-  }, 60, 86_400), {
+  }, 60, 86_400, 30), {
     store,
     rotate: true,
     grace: 2500,
@@ -48,6 +49,7 @@ test('every member is taken as given, parts of a second too', async t => {
     onStale: 'allow',
     storeTimeout: 250_000,
     onEvent,
+    clockTolerance: 30_000,
     keepFor: 120_000
   })
 })

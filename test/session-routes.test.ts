@@ -66,6 +66,17 @@ test('PUT tells a token that was used up from one whose session was ended, and b
   t.equal(outcomeOf(await renew(second.refresh_token)), 'REFRESH_REVOKED')
 })
 
+test('clockTolerance holds for a refresh, too', async t => {
+  for (const [clockTolerance, late, outcome] of [[0, -1, '201'], [0, 0, 'REFRESH_EXPIRED'], [30, 10, '201'], [30, 29, '201'], [30, 30, 'REFRESH_EXPIRED']] as const) {
+    for (const rotate of [true, false]) {
+      const { signIn, renew, clock } = await createSessionApp(t, { clockTolerance, sessions: { rotate } })
+      const { refresh_token: refreshed } = await signIn()
+      clock.advance(REFRESH_LIFETIME + late)
+      t.equal(outcomeOf(await renew(refreshed)), outcome, `tolerance ${clockTolerance}, ${late} s late`)
+    }
+  }
+})
+
 test('DELETE with either token ends its session: 204, and a second time too', async t => {
   for (const name of ['token', 'refresh_token'] as const) {
     const { app, signIn, renew, me } = await createSessionApp(t)

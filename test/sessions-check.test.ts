@@ -1,6 +1,7 @@
 import { test } from 'tap'
 import { memoryStore } from '../lib/index.ts'
 import { bearer } from './app.ts'
+import { ringKey } from './key-pairs.ts'
 import { backgroundDone, createSessionApp, createToldStore, FAILURES, outcomeOf, PATH, type SessionApp } from './session-app.ts'
 import { accessToken, claimsIn, refreshToken } from './tokens.ts'
 
@@ -209,4 +210,20 @@ test('access tokens are good to their last moment', async t => {
   t.equal(await me(token), '200')
   clock.advance(1)
   t.equal(await me(token), 'ACCESS_EXPIRED')
+})
+
+/** The order of the group of P-256. */
+const ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n
+
+test('both values of an ES256 signature are good, and end with their session', async t => {
+  const { app, signIn, me } = await createSessionApp(t, { keys: [ringKey('ES256', 'k')] })
+  const { token } = await signIn()
+  const [header, payload, signature] = token.split('.') as [string, string, string]
+  const [r, s] = [Buffer.from(signature, 'base64url').subarray(0, 32), Buffer.from(signature, 'base64url').subarray(32)]
+  const other = Buffer.from((ORDER - BigInt(`0x${s.toString('hex')}`)).toString(16).padStart(64, '0'), 'hex')
+  const twin = `${header}.${payload}.${Buffer.concat([r, other]).toString('base64url')}`
+  t.not(twin, token)
+  for (const each of [token, twin]) t.equal(await me(each), '200')
+  t.equal((await app.inject({ method: 'DELETE', url: PATH, headers: bearer(twin) })).statusCode, 204)
+  for (const each of [token, twin]) t.equal(await me(each), 'ACCESS_REVOKED')
 })

@@ -83,6 +83,7 @@ async function take (store: SessionStore, step: Step, sessions: SessionRecord[],
     recovery,
     rotate,
     sliding,
+    clockTolerance: 0,
     ip: null,
     userAgent,
     ...context

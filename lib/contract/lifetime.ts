@@ -19,6 +19,17 @@ export const lifetimeCases = {
     assert.equal((await setting.rotate(session, 1)).outcome, 'expired')
   },
 
+  async 'a session that expired is still refreshed within the tolerance of clocks, and its end stays' (setting: Setting) {
+    const session = await setting.create()
+    await passTo(session.expiresAt + 29_999, setting, session)
+    assert.equal((await setting.rotate(session, 0)).outcome, 'expired')
+    const rotation = await setting.rotate(session, 0, { clockTolerance: 30_000 })
+    assertGranted(rotation, 'rotated')
+    assert.equal(rotation.expiresAt, session.expiresAt)
+    await passTo(session.expiresAt + 30_000, setting, session)
+    assert.equal((await setting.rotate(session, 1, { clockTolerance: 30_000 })).outcome, 'expired')
+  },
+
   async 'an expired session is expired, whatever else is wrong, and nothing is written' (setting: Setting) {
     const { create, rotate, readFeed, revoke } = setting
     const session = await create()

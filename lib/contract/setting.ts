@@ -126,6 +126,7 @@ export function createSetting (store: SessionStore, { backdate, fill }: StoreCon
       rotate: true,
       grace: GRACE,
       recovery: RECOVERY,
+      clockTolerance: 0,
       sliding: null,
       ip: '198.51.100.2',
       userAgent: 'contract/2.0',

@@ -18,7 +18,7 @@ export function decideRotation (record: SessionRecord | null, attempt: RotationA
   const { generation, parentGeneration, confirmed, rotatedAt, displacedAt } = record
   const sinceRotation = rotatedAt === 0 ? null : Math.max(0, clock - rotatedAt)
 
-  if (attempt.now >= record.expiresAt) return denied('expired', sinceRotation)
+  if (attempt.now >= record.expiresAt + attempt.clockTolerance) return denied('expired', sinceRotation)
   if (attempt.nonceHash !== record.nonceHash || attempt.userId !== record.userId) return reused(sinceRotation)
 
   const presented = attempt.generation

@@ -87,7 +87,7 @@ return 1
 
 /**
  * The table of decide.ts. KEYS: session, user's index, feed. ARGV: session id, user id, generation, nonce hash, now, keepFor, rotate, grace, recovery,
- * sliding lifetime ('' when fixed), maxLifetime, ip, user agent, channel, prefix of indexes.
+ * sliding lifetime ('' when fixed), maxLifetime, ip, user agent, channel, prefix of indexes, clockTolerance.
  */
 export const ROTATE = script(`
 local id, user, presented, nonce, now, keepFor = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
@@ -123,7 +123,7 @@ local function next (outcome, from)
   return { outcome, since, whole(from + 1), whole(now), whole(expires) }
 end
 
-if now >= expiresAt then return { 'expired', since } end
+if now >= expiresAt + tonumber(ARGV[16]) then return { 'expired', since } end
 if nonce ~= r[2] or user ~= r[1] then return reused() end
 if ARGV[7] == '0' then
   if presented < generation then return reused() end

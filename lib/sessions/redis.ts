@@ -91,10 +91,10 @@ export function redisStore (client: RedisClient, { prefix = 'dual-token:' }: { p
     },
 
     async rotate (attempt) {
-      const { sessionId, userId, generation, nonceHash, now, keepFor, rotate, grace, recovery, sliding, ip, userAgent } = attempt
+      const { sessionId, userId, generation, nonceHash, now, keepFor, rotate, grace, recovery, sliding, clockTolerance, ip, userAgent } = attempt
       const reply = await run(scripts.ROTATE, [sessionKey(sessionId), indexKey(userId), feed], [
         sessionId, JSON.stringify(userId), generation, nonceHash, now, keepFor, rotate ? 1 : 0, grace, recovery,
-        sliding?.lifetime ?? '', sliding?.maxLifetime ?? '', ip ?? '', userAgent ?? '', feed, indexes
+        sliding?.lifetime ?? '', sliding?.maxLifetime ?? '', ip ?? '', userAgent ?? '', feed, indexes, clockTolerance
       ])
       return rotationOf(reply as string[])
     },

@@ -22,13 +22,13 @@ export interface RotateParts {
 }
 
 export function createRotate ({ settings, now, feed, ask, emit, createRefusal }: RotateParts): Rotate {
-  const { rotate, grace, recovery, sliding, keepFor } = settings
+  const { rotate, grace, recovery, sliding, clockTolerance, keepFor } = settings
 
   return async function rotateSession (claims, userId, client) {
     const { sid, gen, nonce } = sessionOf(claims)
     const moment = now()
     const rotation = await ask(store => store.rotate({
-      sessionId: sid, userId, generation: gen, nonceHash: hashNonce(nonce), rotate, grace, recovery, sliding, now: moment, keepFor, ...client
+      sessionId: sid, userId, generation: gen, nonceHash: hashNonce(nonce), rotate, grace, recovery, sliding, clockTolerance, now: moment, keepFor, ...client
     }))
     const details = { userId, ip: client.ip, sinceRotation: rotation.sinceRotation }
 

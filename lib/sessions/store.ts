@@ -54,6 +54,8 @@ export interface RotationAttempt extends CallContext {
   readonly grace: number
   /** Milliseconds. */
   readonly recovery: number
+  /** How long after `expiresAt` a refresh token still serves, at most 60,000. Milliseconds. */
+  readonly clockTolerance: number
   /** Each rotation moves `expiresAt` to `lifetime` from now, but not beyond `maxLifetime` from `createdAt`; null: fixed. Milliseconds. */
   readonly sliding: { readonly lifetime: number, readonly maxLifetime: number } | null
   readonly ip: string | null

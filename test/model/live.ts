@@ -34,6 +34,7 @@ function after (record: SessionRecord, generation: number, clock: number): Sessi
     grace: GRACE,
     recovery: RECOVERY,
     sliding: null,
+    clockTolerance: 0,
     now: clock,
     keepFor: ACCESS_LIFETIME,
     ip: null,
