@@ -94,8 +94,8 @@ export const rotationCases = {
     await rotate(session, 0)
     await confirm(session, 1)
     await pass(-2 * GRACE, session)
-    const { outcome } = await rotate(session, 0)
-    assert.ok(outcome === 'late' || outcome === 'reused', `the parent is ${outcome}`)
+    // The plugin's clock has stepped as well: the attempt looks like one from before the rotation.
+    assert.equal((await rotate(session, 0)).outcome, 'late')
   },
 
   async 'an attempt that was sent before the current generation was made is late: beyond grace it is told so, and nothing is written' (setting: Setting) {
