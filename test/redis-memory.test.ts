@@ -134,3 +134,22 @@ test('when the clock of Redis has stepped back, a displaced token has no grace a
   clock.advance(60)
   t.equal(outcomeOf(await renew(first)), 'REFRESH_REUSED')
 })
+
+test('while Redis hangs, a bounded number of calls waits for it, and who signs out is signed out when it wakes', { skip: withoutServer }, async t => {
+  const redis = await startRedis(t)
+  const client = await redis.connect()
+  const { app, signIn, renew } = await boot(t, client, { sessions: { ...POLLED, storeTimeout: 0.05, pollInterval: '1h', maxStaleness: '2h' } })
+  const [leaving, staying] = [await signIn(), await signIn()]
+  redis.process.kill('SIGSTOP')
+  const post = () => app.inject({ method: 'POST', url: PATH, payload: { password: 'good' } })
+  const replies = await Promise.all(Array.from({ length: 3000 }, post))
+  t.strictSame(new Set(replies.map(outcomeOf)), new Set(['STORE_UNAVAILABLE']))
+  t.equal(outcomeOf(await app.inject({ method: 'DELETE', url: PATH, headers: bearer(leaving.token) })), 'STORE_UNAVAILABLE')
+  t.equal(outcomeOf(await renew(staying.refresh_token)), 'STORE_UNAVAILABLE')
+  redis.process.kill('SIGCONT')
+
+  await until(async () => await client.exists(keyOf(leaving.token)) === 0)
+  const sessions = await client.zcard(`${BASE}user:7`)
+  t.ok(sessions <= 1001, `${sessions} sessions were made in vain`)
+  await until(async () => outcomeOf(await renew(staying.refresh_token)) === '201')
+})

@@ -48,3 +48,24 @@ test('an answer, or a failure, that comes too late disturbs nobody', async t => 
   for (const asked of late) await t.rejects(asked, { code: 'FST_DUAL_TOKEN_STORE_UNAVAILABLE' })
   for (const settle of settles) settle()
 })
+
+test('a thousand calls are unsettled at most, and a thousand more that end sessions; the others are not made', async t => {
+  const ask = createAsk(store, 1, createRefusal)
+  const settles: Array<() => void> = []
+  const hang = () => new Promise<void>(resolve => { settles.push(resolve) })
+  const refused = async (ends: boolean): Promise<string> => (await ask(hang, ends).catch(error => error)).cause.message
+  const NO_ANSWER = 'the session store did not answer within 1 ms'
+  const TOO_MANY = 'too many calls of the session store are unsettled'
+
+  t.strictSame(new Set(await Promise.all(Array.from({ length: 1000 }, () => refused(false)))), new Set([NO_ANSWER]))
+  t.equal(await refused(false), TOO_MANY, 'what was given up is unsettled, too')
+  t.equal(settles.length, 1000)
+  t.strictSame(new Set(await Promise.all(Array.from({ length: 1000 }, () => refused(true)))), new Set([NO_ANSWER]))
+  t.equal(await refused(true), TOO_MANY)
+  t.equal(settles.length, 2000)
+
+  for (const settle of settles) settle()
+  await Promise.resolve()
+  await Promise.resolve()
+  t.equal(await ask(async () => 'answer'), 'answer')
+})

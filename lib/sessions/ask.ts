@@ -2,18 +2,39 @@
 import type { CreateRefusal } from '../errors.ts'
 import type { SessionStore } from './store.ts'
 
-/** Makes a call; rejects with `FST_DUAL_TOKEN_STORE_UNAVAILABLE` when it fails or takes too long. It may still be carried out. */
-export type Ask = <T>(call: (store: SessionStore) => Promise<T>) => Promise<T>
+/** Calls that may be unsettled at once, those that were given up included: a client keeps each in memory until the store answers. */
+const MOST = 1000
+/** Further calls, for those that end sessions. */
+const RESERVE = 1000
+
+/**
+ * Makes a call; rejects with `FST_DUAL_TOKEN_STORE_UNAVAILABLE` when it fails, takes too long, or when too many calls are unsettled:
+ * then it is not made. Otherwise it may still be carried out.
+ *
+ * @param ends whether it ends sessions: such calls are made when others no longer are
+ */
+export type Ask = <T>(call: (store: SessionStore) => Promise<T>, ends?: boolean) => Promise<T>
 
 /** @param timeout milliseconds */
 export function createAsk (store: SessionStore, timeout: number, createRefusal: CreateRefusal): Ask {
-  return async function ask (call) {
+  let unsettled = 0
+
+  async function make<T> (call: (store: SessionStore) => Promise<T>): Promise<T> {
+    unsettled++
+    try {
+      return await call(store)
+    } finally {
+      unsettled--
+    }
+  }
+
+  return async function ask (call, ends = false) {
+    if (unsettled >= (ends ? MOST + RESERVE : MOST)) return refuse(new Error('too many calls of the session store are unsettled'))
     let timer: NodeJS.Timeout | undefined
     const tooLate = new Promise<never>((_resolve, reject) => {
       timer = setTimeout(() => reject(new Error(`the session store did not answer within ${timeout} ms`)), timeout)
     })
-    const answer = async () => await call(store)
-    return await Promise.race([answer(), tooLate]).catch(refuse).finally(() => clearTimeout(timer))
+    return await Promise.race([make(call), tooLate]).catch(refuse).finally(() => clearTimeout(timer))
   }
 
   /** Only the message: clients of stores hang whole commands, ids included, on their errors. */

@@ -58,7 +58,7 @@ export function createCheckSession ({ settings, now, userIdOf, feed, ask, emit }
   function revokeAgain (claims: Claims, sessionId: string): void {
     emit('refused', sessionId, { userId: userIdOf(claims), reason: 'revoked' })
     background(sessionId, async () => {
-      await ask(store => store.revoke({ sessionId, mustExist: false, now: now(), keepFor }))
+      await ask(store => store.revoke({ sessionId, mustExist: false, now: now(), keepFor }), true)
     })
   }
 

@@ -43,7 +43,7 @@ export function createFeed (settings: SessionSettings, now: () => number, ask: A
 
   const lost = createTellAgain(
     revoked,
-    async sessionId => await ask(store => store.revoke({ sessionId, mustExist: false, now: now(), keepFor })),
+    async sessionId => await ask(store => store.revoke({ sessionId, mustExist: false, now: now(), keepFor }), true),
     count => log.warn(`The session store had lost ${count} ended sessions; it was told again`)
   )
 
