@@ -1,32 +1,12 @@
 // A secret as configured → its bytes, or the sentence that says why it protects nothing (RFC 7518 section 3.2, RFC 8725 section 3.5).
 import { createPrivateKey, createPublicKey } from 'node:crypto'
+import { isPlaceholder, repeats, runs } from './guessable.ts'
+import { isLeaked } from './leaked-secrets.ts'
 
 const MIN_BYTES = 32
 
-/** Famous long enough to pass the length check; compared without case, spaces and punctuation. */
-const PLACEHOLDERS: ReadonlySet<string> = new Set([
-  'astringsecretatleast256bitslong',
-  'averylongsecretkeythatisatleast32characterslong',
-  'changemechangemechangemechangeme',
-  'changethistoalongrandomstring',
-  'changethistoasecurerandomstring',
-  'pleasechangethissecretkeyinproduction',
-  'randomstringatleast32characterslong',
-  'secretsecretsecretsecretsecretsecret',
-  'superlongsecretkeythatnobodywilleverguess',
-  'supersecretjwttokenwithatleast32characterslong',
-  'supersecretkeythatshouldbechangedinproduction',
-  'thisisaverylongsecretkeythatshouldbechanged',
-  'your256bitsecretyour256bitsecret',
-  'yoursecretkeyatleast32characterslong',
-  'yoursupersecretjwttokenwithatleast32characterslong',
-  'yourverylongsecretkeythatisatleast32characters',
-  'abcdefghijklmnopqrstuvwxyz123456',
-  'abcdefghijklmnopqrstuvwxyz0123456789',
-  '01234567890123456789012345678901',
-  '12345678901234567890123456789012',
-  '0123456789abcdef0123456789abcdef'
-])
+/** Random bytes have more, in every spelling. */
+const MIN_DIFFERENT = 8
 
 /** The secret's own copy of its bytes; a string is taken as UTF-8. */
 export function readSecret (secret: string | Uint8Array): Buffer {
@@ -44,7 +24,11 @@ export function secretFlaw (secret: string | Uint8Array): string | null {
   if (looksLikeKey(text) || looksLikeKey(decoded.toString('latin1')) || isDer(bytes) || isDer(decoded)) {
     return 'must be a secret, not a PEM or a JWK'
   }
-  if (PLACEHOLDERS.has(text.toLowerCase().replace(/[^a-z0-9]/g, ''))) return 'must not be a well-known placeholder'
+  if (new Set(text).size < MIN_DIFFERENT) return `must have at least ${MIN_DIFFERENT} different characters`
+  if (repeats(text)) return 'must not repeat a shorter text'
+  if (runs(text)) return 'must not run along the alphabet, the digits or the keyboard'
+  if (isPlaceholder(text)) return 'must not be a well-known placeholder'
+  if (isLeaked(bytes.toString())) return 'must not be one that was published'
   return null
 }
 

@@ -5,7 +5,7 @@ import { test } from 'tap'
 /** Each file may import those of earlier ranks, and of its own rank those before it; a folder stands for all its files. */
 const RANKS: string[][] = [
   ['errors', 'key-types', 'types', 'sessions/store', 'sessions/events', 'option-types'],
-  ['durations', 'ed25519', 'roca', 'secrets', 'key-source', 'key-options', 'jwks-options', 'user', 'route-options', 'session-options', 'options', 'define-routes'],
+  ['durations', 'ed25519', 'roca', 'guessable', 'leaked-secrets', 'secrets', 'key-source', 'key-options', 'jwks-options', 'user', 'route-options', 'session-options', 'options', 'define-routes'],
   ['segments', 'verdict', 'signature', 'jwt', 'keys', 'set-keys'],
   ['sessions/'],
   ['extract', 'claims', 'verify', 'issue', 'sign-in', 'refresh'],

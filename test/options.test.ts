@@ -109,7 +109,7 @@ test('what is wrong with an option is said in one sentence', async t => {
     ['secret', ['', '  '], 'Option secret must not be blank.'],
     ['secret', ['short', Buffer.alloc(31, 'ab')], 'Option secret must be at least 32 bytes long.'],
     ['secret', ['x'.repeat(32)], 'Option secret must not be one character repeated.'],
-    ['secret', ['12345678901234567890123456789012'], 'Option secret must not be a well-known placeholder.'],
+    ['secret', ['12345678901234567890123456789012'], 'Option secret must not repeat a shorter text.'],
     ['secret', ['-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQ'], 'Option secret must be a secret, not a PEM or a JWK.'],
     ['secret', [[SECRET, 'short']], 'Option secret[1] must be at least 32 bytes long.'],
     ['secret', [['short', SECRET], ['short']], 'Option secret[0] must be at least 32 bytes long.'],
