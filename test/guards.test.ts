@@ -280,6 +280,48 @@ test('whoever decorates an application with names of ours changes nothing of an 
   t.strictSame(await outcomes(app, '/me'), FOR_ACCESS)
 })
 
+test('an imported guard holds in a context from before the plugin, and its handler sees the user', async t => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  app.register(async routes => {
+    routes.get('/me', { preHandler: loginRequired }, async request => ({ user_id: request.user?.user_id }))
+    routes.get('/renewal', { onRequest: refreshRequired }, async request => ({ user_id: request.user?.user_id }))
+  })
+  app.register(dualToken, ALONE)
+  t.strictSame(await outcomes(app, '/me'), FOR_ACCESS)
+  t.strictSame(await outcomes(app, '/renewal'), FOR_REFRESH)
+  for (const [url, token] of [['/me', accessToken()], ['/renewal', refreshToken()]] as const) {
+    t.strictSame((await app.inject({ url, headers: bearer(token) })).json(), { user_id: 7 }, url)
+  }
+})
+
+test('an imported guard stands before a reply of 404 too, and is closed there without the plugin', async t => {
+  for (const [registered, expected] of [[true, [401, 404, 403]], [false, [500, 500, 500]]] as const) {
+    const app = Fastify()
+    t.teardown(() => app.close())
+    app.setNotFoundHandler({ preHandler: loginRequired }, async (_request, reply) => reply.code(404).send())
+    if (registered) app.register(dualToken, ALONE)
+    const replies = await Promise.all([{}, bearer(accessToken()), bearer(refreshToken())].map(headers => app.inject({ url: '/none', headers })))
+    t.strictSame(replies.map(({ statusCode }) => statusCode), expected)
+  }
+})
+
+test('a registration within another serves its own routes: an imported guard there is its own', async t => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(dualToken, ALONE)
+  app.get('/outer', { preHandler: loginRequired }, answer)
+  app.register(async context => {
+    context.register(dualToken, { ...ALONE, secret: OTHER_SECRET })
+    context.get('/inner', { preHandler: loginRequired }, answer)
+  })
+  for (const [url, secret, status] of [
+    ['/outer', SECRET, 200], ['/outer', OTHER_SECRET, 401], ['/inner', SECRET, 401], ['/inner', OTHER_SECRET, 200]
+  ] as const) {
+    t.equal((await app.inject({ url, headers: bearer(accessToken({}, secret)) })).statusCode, status, url)
+  }
+})
+
 test('documents say of an imported guard what they say of the decorator', async t => {
   for (const sessions of [undefined, { store: memoryStore() }, { store: memoryStore(), onStale: 'allow' }] as const) {
     const app = Fastify()
@@ -309,4 +351,17 @@ test('documents say of an imported guard without the plugin what it is without s
     return (app.swagger() as { paths: unknown }).paths
   }
   t.strictSame(await documentOf(false), await documentOf(true))
+})
+
+test('of a route that is declared before the plugin is loaded, documents leave out what only sessions add', async t => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(swagger, withDualToken({ openapi: { info: { title: 'x', version: '1' } } }))
+  app.register(dualToken, { ...ALONE, sessions: { store: memoryStore() } })
+  app.get('/before', { preHandler: loginRequired }, answer)
+  app.register(async context => { context.get('/after', { preHandler: loginRequired }, answer) })
+  await app.ready()
+  const { paths } = app.swagger() as { paths: Record<string, { get: { responses: object } }> }
+  t.strictSame(Object.keys(paths['/before']!.get.responses), ['200', '401', '403'])
+  t.strictSame(Object.keys(paths['/after']!.get.responses), ['200', '401', '403', '503'])
 })

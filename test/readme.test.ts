@@ -47,7 +47,9 @@ const { values, positionals: [url] } = require('node:util').parseArgs({
 })
 const headers = (values.header ?? []).map(line => line.split(': '))
 const method = values.request ?? (values.data === undefined ? 'GET' : 'POST')
-fetch('http://' + url, { method, headers, body: values.data }).then(response => response.text()).then(text => process.stdout.write(text + values['write-out'].replaceAll('\\\\n', '\\n')))
+fetch('http://' + url, { method, headers, body: values.data })
+  .then(response => response.text())
+  .then(text => process.stdout.write(text + values['write-out'].replaceAll('\\\\n', '\\n')))
 `
 
 test('the first example runs as it stands, as .ts, as .mjs and in CommonJS, and its commands answer what is written beside them', async t => {
