@@ -18,7 +18,7 @@ test('a secret is read as its own copy of its bytes', async t => {
 test('a secret of 32 bytes or more that somebody had to guess is good', async t => {
   const cases = [
     SECRET, Buffer.from(SECRET), new Uint8Array(Buffer.from(SECRET)), 'f3b1c2d4e5f60718293a4b5c6d7e8f90', '{"a":"json, but no key of any kind"}',
-    'ägöldßwürmé, schräg über Ömür: 7 ñ', Buffer.from(Array.from({ length: 32 }, (_, i) => i * i)), `the secret of my garden gate: ${'kqzvjw'}!`
+    'ägöldßwürmé, schräg über Ömür: 7 ñ', Buffer.from(Array.from({ length: 32 }, (_, i) => i * i)), `the secret of my garden gate: ${'kqzvjw'}!`, '#&!)(*%$-_=+;:,.<>?/~^@[]{}|"#!*&(?'
   ]
   for (const secret of cases) t.equal(secretFlaw(secret), null, JSON.stringify(secret.toString()))
 })
