@@ -41,7 +41,7 @@ export interface TokenClientOptions {
   onSignInRequired?: ((error: AuthorizationFailure) => void) | undefined
   /** Default `globalThis.fetch`. */
   fetch?: typeof globalThis.fetch | undefined
-  /** One refresh, and one change of the storage, at a time among all that share them; default `navigator.locks`, if any; `null` for none. */
+  /** One refresh, and one change of the storage, at a time among all that share them; default `navigator.locks` in browsers, none elsewhere; `null` for none. */
   locks?: TokenLocks | null | undefined
   /** Milliseconds that a sign-in, a refresh or a sign-out waits for a reply; default 10,000. */
   timeout?: number | undefined

@@ -23,9 +23,15 @@ const unlessAborted = <T>(outcome: Promise<T>, signal?: AbortSignal | null) => n
   outcome.then(resolve, reject).finally(() => signal?.removeEventListener('abort', abort))
 })
 
+/** Pages and workers of one origin share a storage. Node.js has `navigator.locks` too, by which all clients of a process would wait for each other. */
+function locksOfBrowser () {
+  const scope = globalThis as { navigator?: { locks?: TokenLocks } }
+  return 'document' in scope || 'WorkerGlobalScope' in scope ? scope.navigator?.locks : undefined
+}
+
 export function createTokenClient ({
   baseUrl, path = '/authorizations', storage, onSignInRequired, fetch = globalThis.fetch, timeout = 10_000,
-  wait = ms => new Promise(resolve => setTimeout(resolve, ms)), locks = (globalThis as { navigator?: { locks?: TokenLocks } }).navigator?.locks
+  wait = ms => new Promise(resolve => setTimeout(resolve, ms)), locks = locksOfBrowser()
 }: TokenClientOptions): TokenClient {
   const base = new URL(baseUrl)
   const authorizations = new URL(path, base)

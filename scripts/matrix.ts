@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 
-const VERSIONS = ['22', '24']
+const VERSIONS = ['22', '24', '26']
 
 /**
  * What these look at is the same under any version: pages, import lines, figures, browsers; the package, which runs under all of them anyway; and the

@@ -201,17 +201,55 @@ function createLocks (): TokenLocks & { names: Set<string>, queued: Promise<void
   }
 }
 
-test('the locks are those of navigator, where there are any and nothing else is said', async t => {
-  const locks = createLocks()
-  const before = Object.getOwnPropertyDescriptor(globalThis, 'navigator')
-  Object.defineProperty(globalThis, 'navigator', { value: { locks }, configurable: true })
-  t.teardown(() => before === undefined ? Reflect.deleteProperty(globalThis, 'navigator') : Object.defineProperty(globalThis, 'navigator', before))
-  for (const [options, names] of [[{ locks: null }, 0], [{}, 2]] as const) {
-    const { client, clock } = await open(t, {}, options)
-    clock.advance(ACCESS_LIFETIME)
-    t.equal(await statusOf(client.fetch('/me')), 200)
-    t.equal(locks.names.size, names)
+/** Sets globals for as long as a test takes. */
+function setGlobals (t: Test, values: Record<string, unknown>): void {
+  for (const [name, value] of Object.entries(values)) {
+    const before = Object.getOwnPropertyDescriptor(globalThis, name)
+    Object.defineProperty(globalThis, name, { value, configurable: true })
+    t.teardown(() => before === undefined ? Reflect.deleteProperty(globalThis, name) : Object.defineProperty(globalThis, name, before))
   }
+}
+
+test('the locks are those of navigator in a page or a worker, and none elsewhere, when nothing else is said', async t => {
+  for (const [scope, names] of [[{ document: {} }, 2], [{ WorkerGlobalScope: class {} }, 2], [{}, 0]] as const) {
+    await t.test(Object.keys(scope)[0] ?? 'elsewhere', async t => {
+      const locks = createLocks()
+      setGlobals(t, { navigator: { locks }, ...scope })
+      for (const options of [{ locks: null }, {}]) {
+        const { client, clock } = await open(t, {}, options)
+        clock.advance(ACCESS_LIFETIME)
+        t.equal(await statusOf(client.fetch('/me')), 200)
+        t.equal(locks.names.size, 'locks' in options ? 0 : names)
+      }
+    })
+  }
+})
+
+test('clients of many users in one process wait for none of the others, not for one that hangs either', async t => {
+  const { origin, clock } = await open(t)
+  let refreshing = 0
+  let tell!: () => void
+  const all = new Promise<void>(resolve => { tell = resolve })
+  const hanging = new Promise<never>(() => {})
+  const clients = await Promise.all(Array.from({ length: 100 }, async (_, index) => {
+    const client = createTokenClient({
+      baseUrl: origin,
+      storage: createStorage(),
+      async fetch (input, init) {
+        if (init?.method === 'PUT') {
+          if (++refreshing === 100) tell()
+          if (index === 0) return await hanging
+          await all
+        }
+        return await fetch(input, init)
+      }
+    })
+    await client.signIn({ password: 'good' })
+    return client
+  }))
+  clock.advance(ACCESS_LIFETIME)
+  const replies = clients.map(client => statusOf(client.fetch('/me')))
+  t.strictSame(new Set(await Promise.all(replies.slice(1))), new Set([200]))
 })
 
 test('the tokens of another tab are used without a refresh', async t => {

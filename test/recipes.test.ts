@@ -195,14 +195,18 @@ test('@fastify/cookie: the refresh token lives in a cookie that scripts cannot r
   t.equal(signedIn.statusCode, 201)
   t.strictSame(Object.keys(signedIn.json()).sort(), ['expires_in', 'token', 'token_type'])
   t.equal(signedIn.headers['cache-control'], 'no-store')
-  t.match(cookieOf(signedIn).flags, { path: '/session', httpOnly: true, secure: true, sameSite: 'Strict', maxAge: 1_209_600 })
+  t.match(cookieOf(signedIn).flags, { path: '/', httpOnly: true, secure: true, sameSite: 'Strict', maxAge: 1_209_600 })
 
   const renewed = await session('PUT', cookieOf(signedIn))
   t.equal(renewed.statusCode, 201)
   t.notSame(cookieOf(renewed).cookies, cookieOf(signedIn).cookies)
   t.equal((await session('PUT')).json().code, 'FST_DUAL_TOKEN_REFRESH_INVALID')
-  t.equal((await session('PUT', { cookies: { refresh_token: mint(refreshClaims()) } })).statusCode, 403, 'of no session')
-  t.equal((await session('PUT', { cookies: { refresh_token: accessToken() } })).statusCode, 403)
+  t.equal((await session('PUT', { cookies: { '__Host-refresh_token': mint(refreshClaims()) } })).statusCode, 403, 'of no session')
+  t.equal((await session('PUT', { cookies: { '__Host-refresh_token': accessToken() } })).statusCode, 403)
+
+  const planted = Object.values(cookieOf(renewed).cookies)[0]!
+  t.equal((await session('PUT', { cookies: { refresh_token: planted } })).statusCode, 403, 'a cookie that any neighbour can plant is not read')
+  t.notMatch(signedIn.headers['set-cookie'], /Domain/i)
 
   const signedOut = await session('DELETE', cookieOf(renewed))
   t.equal(signedOut.statusCode, 204)
