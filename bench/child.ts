@@ -40,7 +40,7 @@ function startChild (file: string, args: readonly string[] = [], env: NodeJS.Pro
   const ended = new AbortController()
   // `env -u`: without the loaders and the coverage of a test runner, which are not to be measured.
   const command = ['-u', 'NODE_OPTIONS', process.execPath, '--import', 'tsx', fileURLToPath(new URL(file, import.meta.url)), ...args]
-  const child = spawn('env', command, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], env: { ...process.env, ...env } })
+  const child = spawn('/usr/bin/env', command, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], env: { ...process.env, ...env } })
   child.once('exit', () => ended.abort())
   return { process: child, ended: ended.signal }
 }

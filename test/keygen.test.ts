@@ -47,7 +47,7 @@ test('the lines mean the same to a shell', async t => {
   for (const alg of ['ES256', 'HS256']) {
     const { env, lines } = keygen('--alg', alg)
     const script = `${lines.join('\n')}\nprintf '%s\\n' ${Object.keys(env).map(name => `"$${name}"`).join(' ')}`
-    t.same(spawnSync('sh', ['-c', script], { encoding: 'utf8' }).stdout.trim().split('\n'), Object.values(env))
+    t.same(spawnSync('/bin/sh', ['-c', script], { encoding: 'utf8' }).stdout.trim().split('\n'), Object.values(env))
   }
 })
 
@@ -107,7 +107,7 @@ test('a command line that is wrong gets one line that says so, and no key', asyn
 test('the command prints to the two outputs, and exits with the code', async t => {
   // Without the loaders of the test runner, as a user starts it.
   function run (...args: string[]) {
-    const [command, ...rest] = ['env', '-u', 'NODE_OPTIONS', ...node(join('lib', 'cli.ts')), ...args]
+    const [command, ...rest] = ['/usr/bin/env', '-u', 'NODE_OPTIONS', ...node(join('lib', 'cli.ts')), ...args]
     const { status, stdout, stderr } = spawnSync(command!, rest, { encoding: 'utf8' })
     return { status, stdout, stderr }
   }
@@ -119,7 +119,7 @@ test('the command prints to the two outputs, and exits with the code', async t =
 })
 
 test('the command says in one line that its output cannot be written', async t => {
-  const [command, ...rest] = ['env', '-u', 'NODE_OPTIONS', ...node(join('lib', 'cli.ts')), 'keygen']
+  const [command, ...rest] = ['/usr/bin/env', '-u', 'NODE_OPTIONS', ...node(join('lib', 'cli.ts')), 'keygen']
   // Open for reading alone.
   const { status, stderr } = spawnSync(command!, rest, { encoding: 'utf8', stdio: ['ignore', openSync('package.json', 'r'), 'pipe'] })
   t.match(stderr, /^fastify-dual-token: .*\n$/)

@@ -76,7 +76,7 @@ const PROGRAMS: Record<string, string> = {
 }
 
 function run (command: string, args: string[], cwd = folder): { status: number | null, output: string, errors: string } {
-  const { status, stdout, stderr } = spawnSync('env', ['-u', 'NODE_OPTIONS', command, ...args], { cwd, encoding: 'utf8' })
+  const { status, stdout, stderr } = spawnSync('/usr/bin/env', ['-u', 'NODE_OPTIONS', command, ...args], { cwd, encoding: 'utf8' })
   return { status, output: stdout, errors: stderr }
 }
 

@@ -25,7 +25,7 @@ async function runCommands (t: Test, script: string): Promise<{ code: number | n
   const bin = t.testdir({ curl: CURL })
   chmodSync(join(bin, 'curl'), 0o755)
   const hasCurl = spawnSync('curl', ['--version']).status === 0
-  const child = spawn('env', ['-u', 'NODE_OPTIONS', 'sh', '-eu', '-c', script], {
+  const child = spawn('/usr/bin/env', ['-u', 'NODE_OPTIONS', '/bin/sh', '-eu', '-c', script], {
     env: { PATH: hasCurl ? process.env.PATH : `${bin}:${process.env.PATH}` },
     stdio: ['ignore', 'pipe', 'inherit']
   })
@@ -52,7 +52,9 @@ fetch('http://' + url, { method, headers, body: values.data })
   .then(text => process.stdout.write(text + values['write-out'].replaceAll('\\\\n', '\\n')))
 `
 
-test('the first example runs as it stands, as .ts, as .mjs and in CommonJS, and its commands answer what is written beside them', async t => {
+const withoutSed = spawnSync('sed', ['--version']).error !== undefined && process.env.CI !== '1' && 'no sed in the PATH'
+
+test('the first example runs as it stands, as .ts, as .mjs and in CommonJS, and its commands answer what is written beside them', { skip: withoutSed }, async t => {
   const commands = blocks('sh').find(block => block.includes('curl'))!
   const promised = [...commands.matchAll(/^curl .* # (\{.*)$/gm)].map(match => match[1]!)
   t.equal(promised.length, 4)

@@ -26,7 +26,7 @@ export function node (file: string): string[] {
 /** Starts a command; the process is ended with the test. */
 export function start (t: Test, command: readonly string[], env: NodeJS.ProcessEnv = {}): Started {
   // `env -u`: as a user starts it, without the loaders that the test runner puts into every process.
-  const child = spawn('env', ['-u', 'NODE_OPTIONS', ...command], {
+  const child = spawn('/usr/bin/env', ['-u', 'NODE_OPTIONS', ...command], {
     env: { PATH: process.env.PATH, HOME: process.env.HOME, PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe']
   })
