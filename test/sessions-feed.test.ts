@@ -226,6 +226,25 @@ test('a session is forgotten after one access lifetime and a minute', async t =>
   feed.stop()
 })
 
+test('many sessions are forgotten in slices, between which others have their turn', async t => {
+  const time = stopTime(t)
+  const ids = Array.from({ length: 35_000 }, (_, i) => `id-${i}`)
+  const { feed } = createTestFeed(() => time.moments.plugin, [{ sessionIds: ids }])
+  await feed.load()
+  feed.start()
+  time.advance(KEEP_FOR)
+  const remembered = () => ids.filter(feed.isRevoked).length
+  await time.fire()
+  const counts: number[] = []
+  while (remembered() > 0) {
+    counts.push(remembered())
+    await nextTurn()
+  }
+  t.ok(counts.length >= 2, 'not all at once')
+  for (const [i, count] of counts.slice(1).entries()) t.ok(counts[i]! - count <= 20_000, `${counts}`)
+  feed.stop()
+})
+
 test('a session that was revoked again is forgotten after the last time', async t => {
   const time = stopTime(t)
   const { feed } = createTestFeed(() => time.moments.plugin, [])

@@ -4,6 +4,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import { createFault } from '../errors.ts'
 import type { SessionSettings } from '../session-options.ts'
 import type { Ask } from './ask.ts'
+import { createSliced } from './sliced.ts'
 import { createTellAgain } from './tell-again.ts'
 
 const BOOT_PATIENCE = 5000
@@ -57,16 +58,20 @@ export function createFeed (settings: SessionSettings, now: () => number, ask: A
     }
   }
 
-  function sweep (): void {
+  function noticeStep (): void {
     const moment = now()
     // Before it stepped back, more may have been forgotten than may be: what was issued until now cannot be told from it.
     if (moment < sweptAt - SKEW) since = Math.max(since, Math.ceil(moment / 1000))
     sweptAt = moment
-    for (const [id, until] of revoked) {
-      if (moment < until) break
-      revoked.delete(id)
-    }
   }
+
+  const sweep = createSliced(function * () {
+    for (const [id, until] of revoked) {
+      if (now() < until) return
+      revoked.delete(id)
+      yield
+    }
+  })
 
   /** Reads page by page to the end, and from the beginning when the store's memory proves to have begun anew. */
   async function read (): Promise<void> {
@@ -89,6 +94,7 @@ export function createFeed (settings: SessionSettings, now: () => number, ask: A
       if (!page.more) break
     }
     fresh = began
+    noticeStep()
     sweep()
     lost.run()
   }

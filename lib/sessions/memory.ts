@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { UserId } from '../types.ts'
 import { decideRotation } from './decide.ts'
+import { createSliced, SLICE } from './sliced.ts'
 import type { RevocationPage, SessionRecord, SessionStore } from './store.ts'
 
 const MARK_LIFE = 60_000
@@ -42,11 +43,21 @@ export function memoryStore ({ maxSessions = 100_000 }: { maxSessions?: number }
     feed.tell(id, now + keepFor)
   }
 
+  const sweepAll = createSliced(function * () {
+    for (const [id, kept] of sessions) {
+      if (sweptAt >= kept.forgetAt) forget(id, kept)
+      yield
+    }
+    for (const [userId, at] of marks) {
+      if (performance.now() - at > MARK_LIFE) marks.delete(userId)
+      yield
+    }
+  })
+
   function sweep (now: number): void {
     if (Math.abs(now - sweptAt) < SWEEP_INTERVAL) return
     sweptAt = now
-    for (const [id, kept] of sessions) if (now >= kept.forgetAt) forget(id, kept)
-    for (const [userId, at] of marks) if (performance.now() - at > MARK_LIFE) marks.delete(userId)
+    sweepAll()
   }
 
   function recordOf (id: string, now: number): SessionRecord | null {
@@ -124,11 +135,27 @@ export function memoryStore ({ maxSessions = 100_000 }: { maxSessions?: number }
 function createMemoryFeed () {
   const epoch = randomUUID()
   const listeners = new Set<(sessionIds: readonly string[]) => void>()
-  const told: Array<{ id: string, forgetAt: number }> = []
+  /** In the order in which they were told; what is before `first` is forgotten, and cut off now and then. */
+  let told: Array<{ id: string, forgetAt: number }> = []
+  let first = 0
   /** Who keeps coming back with an ended session must not fill the memory. */
   const remembered = new Set<string>()
-  let forgotten = 0
+  /** How many were cut off. */
+  let gone = 0
   let beganAt: number | undefined
+  let readAt = 0
+
+  const forget = createSliced(function * () {
+    for (let entry = told[first]; entry !== undefined && readAt >= entry.forgetAt; entry = told[first]) {
+      remembered.delete(entry.id)
+      first++
+      yield
+    }
+    if (first * 2 < told.length) return
+    told = told.slice(first)
+    gone += first
+    first = 0
+  })
 
   return {
     /** It remembers from the first session on, or the first read: a session can begin before the server is ready. */
@@ -145,12 +172,17 @@ function createMemoryFeed () {
 
     read (cursor: string | null, now: number): RevocationPage {
       beganAt ??= now
-      const old = told.findIndex(({ forgetAt }) => now < forgetAt)
-      const gone = told.splice(0, old === -1 ? told.length : old)
-      for (const { id } of gone) remembered.delete(id)
-      forgotten += gone.length
-      const sessionIds = told.slice(Math.max(0, Number(cursor) - forgotten)).map(({ id }) => id)
-      return { epoch, age: Math.max(0, now - beganAt), sessionIds, cursor: String(forgotten + told.length), more: false }
+      readAt = now
+      forget()
+      const from = Math.max(first, Number(cursor) - gone)
+      const page = told.slice(from, from + SLICE)
+      return {
+        epoch,
+        age: Math.max(0, now - beganAt),
+        sessionIds: page.map(({ id }) => id),
+        cursor: String(gone + from + page.length),
+        more: from + page.length < told.length
+      }
     },
 
     subscribe (listener: (sessionIds: readonly string[]) => void): () => void {

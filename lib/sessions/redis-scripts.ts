@@ -6,6 +6,9 @@ export interface Script {
   readonly sha: string
 }
 
+/** Revocations that one read of the feed forgets at most: a few milliseconds of the server's time. */
+const FORGOTTEN = 20_000
+
 /** How long a `revokeUser` refuses sign-ins that began before it, in milliseconds. */
 const MARK_LIFE = 60_000
 
@@ -203,7 +206,8 @@ local longest = remember(KEYS[2], KEYS[1], ARGV[5], tonumber(ARGV[4]), function 
   return id == ARGV[6] or clock - readAt > longest
 end)
 redis.pcall('HSET', KEYS[2], 'readAt', whole(clock))
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', '(' .. whole(clock - longest))
+local old = redis.call('ZCOUNT', KEYS[1], '-inf', '(' .. whole(clock - longest))
+if old > 0 then redis.call('ZREMRANGEBYRANK', KEYS[1], 0, math.min(old, ${FORGOTTEN}) - 1) end
 local skip = math.min(tonumber(ARGV[2]), redis.call('ZCOUNT', KEYS[1], ARGV[1], ARGV[1]))
 local rows = redis.call('ZRANGEBYSCORE', KEYS[1], ARGV[1], '(+inf', 'WITHSCORES', 'LIMIT', skip, ARGV[3])
 local info = redis.pcall('INFO', 'server')

@@ -1,0 +1,21 @@
+// Work on all that is kept → the same in slices, so that nobody else waits long for the event loop.
+import { setImmediate as nextTurn } from 'node:timers/promises'
+
+/** Steps between two turns of the event loop: a few milliseconds of them. */
+export const SLICE = 10_000
+
+/**
+ * @param steps the work; it yields after each step, and finds its own end whatever happens between two slices
+ * @returns a function that begins the work, and goes through its first slice at once; nothing happens while it is under way
+ */
+export function createSliced (steps: () => Iterable<unknown>): () => Promise<void> {
+  let isRunning = false
+
+  return async function run () {
+    if (isRunning) return
+    isRunning = true
+    const iterator = steps()[Symbol.iterator]()
+    for (let count = 1; iterator.next().done !== true; count++) if (count % SLICE === 0) await nextTurn()
+    isRunning = false
+  }
+}
