@@ -83,6 +83,25 @@ test('loading reads every page, from the beginning', async t => {
   t.strictSame(cursors, [null, 'x', 'y'])
 })
 
+test('a boot that reads for long says in the log what to set', async t => {
+  const time = stopTime(t)
+  let answer!: (page: Partial<RevocationPage>) => void
+  const { feed, lines } = createTestFeed(() => time.moments.plugin, [
+    { sessionIds: ['a', 'b'], more: true, cursor: 'x' }, new Promise<Partial<RevocationPage>>(resolve => { answer = resolve })
+  ])
+  const loaded = feed.load()
+  await nextTurn()
+  await time.fire()
+  t.match(lines, [{ msg: /^The feed of revoked sessions is long: 2 read so far\. .* raise pluginTimeout, an option of Fastify$/ }])
+  answer({})
+  await loaded
+  t.equal(time.timers.size, 0)
+
+  const { feed: short } = createTestFeed(() => time.moments.plugin, [])
+  await short.load()
+  t.equal(time.timers.size, 0, 'a quick one leaves no timer')
+})
+
 test('it tells since when it remembers', async t => {
   const { feed } = createTestFeed(() => NOW * 1000, [{ age: 5500 }])
   t.equal(feed.remembersSince(), Infinity, 'before it is loaded it remembers nothing')

@@ -9,6 +9,8 @@ import { createTellAgain } from './tell-again.ts'
 
 const BOOT_PATIENCE = 5000
 const BOOT_PAUSE = 50
+/** Of the ten seconds that Fastify has for it if nothing else is said. */
+const LONG_BOOT = 5000
 /** How far the plugin's clock may step back unnoticed, in milliseconds: revocations are kept so much longer than any token lives. */
 const SKEW = 60_000
 
@@ -132,11 +134,16 @@ export function createFeed (settings: SessionSettings, now: () => number, ask: A
   return {
     async load () {
       const giveUpAt = performance.now() + BOOT_PATIENCE
+      const slow = setTimeout(() => {
+        log.warn(`The feed of revoked sessions is long: ${revoked.size} read so far. If the server does not become ready, raise pluginTimeout, an option of Fastify`)
+      }, LONG_BOOT).unref()
       for (;;) {
         try {
-          return await read()
+          await read()
+          return clearTimeout(slow)
         } catch (error) {
           if (performance.now() >= giveUpAt) {
+            clearTimeout(slow)
             const fault = createFault('OPTION_INVALID', 'Option sessions.store must be a store that can be read at boot.')
             fault.cause = error
             throw fault

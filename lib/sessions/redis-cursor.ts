@@ -20,13 +20,7 @@ export function positionOf (cursor: string | null): FeedPosition {
   return { lowest, skip: Number(skip), began }
 }
 
-/**
- * The cursor after a full page. Many ids can share a score, more than a page holds.
- *
- * @param scores those of the page, in order
- */
-export function cursorWithin ({ lowest, skip }: FeedPosition, scores: readonly string[], began: string): string {
-  const last = scores.at(-1)!
-  const ofLast = scores.filter(score => score === last).length
-  return `${last}:${last === lowest ? skip + ofLast : ofLast}:${began}`
+/** The cursor after a full page, whose last id has that score. Many ids can share a score, more than a page holds: so many of them were read. */
+export function cursorWithin (score: string, passed: number, began: string): string {
+  return `${score}:${passed}:${began}`
 }

@@ -24,7 +24,7 @@ export function recordOf (fields: readonly string[]): SessionRecord {
   } as SessionRecord
 }
 
-/** `[a, 1, b, 2]` → `[[a, 1], [b, 2]]`: Lua answers names and values, or ids and scores, in one list. */
-export function pairsOf (list: readonly string[]): Array<[string, string]> {
+/** `[a, 1, b, 2]` → `[[a, 1], [b, 2]]`: Redis answers names and values in one list. */
+function pairsOf (list: readonly string[]): Array<[string, string]> {
   return Array.from({ length: list.length / 2 }, (_, i) => [list[2 * i]!, list[2 * i + 1]!])
 }

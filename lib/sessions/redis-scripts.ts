@@ -196,7 +196,8 @@ return records
 `)
 
 /**
- * A page of the feed. Of the ids to pass over, some may be forgotten by now. An epoch is over when the caller says so, who has seen the clock step, and when
+ * A page of the feed and, of a full one, the score of its last id and how many of that score were read: where the next page begins. Of the ids to pass over, some may be
+ * forgotten by now. An epoch is over when the caller says so, who has seen the clock step, and when
  * nobody has read the feed for as long as it remembers: if it was the clock that moved, more would be forgotten here than may be.
  *
  * KEYS: feed, epoch. ARGV: lowest score, ids to pass over, page size, keepFor, id of a new epoch, id of the epoch that is over or ''.
@@ -209,9 +210,14 @@ redis.pcall('HSET', KEYS[2], 'readAt', whole(clock))
 local old = redis.call('ZCOUNT', KEYS[1], '-inf', '(' .. whole(clock - longest))
 if old > 0 then redis.call('ZREMRANGEBYRANK', KEYS[1], 0, math.min(old, ${FORGOTTEN}) - 1) end
 local skip = math.min(tonumber(ARGV[2]), redis.call('ZCOUNT', KEYS[1], ARGV[1], ARGV[1]))
-local rows = redis.call('ZRANGEBYSCORE', KEYS[1], ARGV[1], '(+inf', 'WITHSCORES', 'LIMIT', skip, ARGV[3])
+local ids = redis.call('ZRANGEBYSCORE', KEYS[1], ARGV[1], '(+inf', 'LIMIT', skip, ARGV[3])
+local score, passed = '', 0
+if #ids == tonumber(ARGV[3]) then
+  score = redis.call('ZSCORE', KEYS[1], ids[#ids])
+  passed = redis.call('ZRANK', KEYS[1], ids[#ids]) + 1 - redis.call('ZCOUNT', KEYS[1], '-inf', '(' .. score)
+end
 local info = redis.pcall('INFO', 'server')
 local run = type(info) == 'string' and string.match(info, 'run_id:(%w+)') or ''
 local epoch = redis.call('HMGET', KEYS[2], 'id', 'since')
-return { epoch[1], run, whole(math.max(0, clock - tonumber(epoch[2]))), whole(clock), rows }
+return { epoch[1], run, whole(math.max(0, clock - tonumber(epoch[2]))), whole(clock), ids, score, passed }
 `)

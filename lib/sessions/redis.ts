@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { UserId } from '../types.ts'
 import { createClockWatch } from './redis-clock.ts'
 import { cursorWithin, type FeedPosition, positionOf } from './redis-cursor.ts'
-import { fieldsOf, pairsOf, recordOf } from './redis-fields.ts'
+import { fieldsOf, recordOf } from './redis-fields.ts'
 import * as scripts from './redis-scripts.ts'
 import type { Rotation, SessionStore } from './store.ts'
 
@@ -27,7 +27,7 @@ export interface RedisSubscriber {
   disconnect (): void
 }
 
-const PAGE = 10_000
+const PAGE = 20_000
 const BATCH = 500
 
 /**
@@ -77,9 +77,9 @@ export function redisStore (client: RedisClient, { prefix = 'dual-token:' }: { p
   /** @param over the id of an epoch that is to end here */
   async function readPage ({ lowest, skip }: FeedPosition, keepFor: number, over = '') {
     const sentAt = performance.now()
-    const [epochId, runId, age, clock, rows] = await run(scripts.REVOKED_SINCE,
-      [feed, epoch], [lowest, skip, PAGE, keepFor, randomUUID(), over]) as [string, string, string, string, string[]]
-    return { epochId, runId, age: Number(age), clock, found: pairsOf(rows), hasStepped: hasStepped(Number(clock), sentAt, epochId) }
+    const [epochId, runId, age, clock, ids, score, passed] = await run(scripts.REVOKED_SINCE,
+      [feed, epoch], [lowest, skip, PAGE, keepFor, randomUUID(), over]) as [string, string, string, string, string[], string, number]
+    return { epochId, runId, age: Number(age), clock, ids, score, passed, hasStepped: hasStepped(Number(clock), sentAt, epochId) }
   }
 
   return {
@@ -132,13 +132,13 @@ export function redisStore (client: RedisClient, { prefix = 'dual-token:' }: { p
       let page = await readPage(position, keepFor)
       if (page.hasStepped) page = await readPage(position, keepFor, page.epochId)
       const began = position.began ?? page.clock
-      const more = page.found.length === PAGE
+      const more = page.ids.length === PAGE
       return {
         epoch: page.epochId + page.runId,
         age: page.age,
-        sessionIds: page.found.map(([id]) => id),
+        sessionIds: page.ids,
         more,
-        cursor: more ? cursorWithin(position, page.found.map(([, score]) => score), began) : began
+        cursor: more ? cursorWithin(page.score, page.passed, began) : began
       }
     },
 
