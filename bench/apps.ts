@@ -4,7 +4,7 @@ import fastifyJwt from '@fastify/jwt'
 import { createVerifier } from 'fast-jwt'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { Redis } from 'ioredis'
-import dualToken, { memoryStore, redisStore, type DualTokenKey, type DualTokenOptions, type SessionStore } from '../lib/index.ts'
+import dualToken, { loginRequired, memoryStore, redisStore, type DualTokenKey, type DualTokenOptions, type SessionStore } from '../lib/index.ts'
 
 export const SECRET = 'bench-only-secret-f3b1c9d27e5a4860'
 /** The key of RFC 8037 appendix A.1: the processes share it. */
@@ -47,14 +47,14 @@ async function bare (): Promise<FastifyInstance> {
 async function guarded (cache: number, signer: DualTokenOptions = { secret: SECRET }): Promise<FastifyInstance> {
   const fastify = Fastify()
   await fastify.register(dualToken, { ...signer, cache })
-  fastify.get('/', { preHandler: fastify.loginRequired }, async request => ({ user_id: request.user!.user_id }))
+  fastify.get('/', { preHandler: loginRequired }, async request => ({ user_id: request.user!.user_id }))
   return fastify
 }
 
 async function withRoutes (store?: SessionStore): Promise<FastifyInstance> {
   const fastify = Fastify()
   await fastify.register(dualToken, { secret: SECRET, routes: { login: () => USER }, ...(store && { sessions: { store } }) })
-  fastify.get('/', { preHandler: fastify.loginRequired }, async request => ({ user_id: request.user!.user_id }))
+  fastify.get('/', { preHandler: loginRequired }, async request => ({ user_id: request.user!.user_id }))
   return fastify
 }
 
