@@ -193,7 +193,8 @@ test('a point that is not on the curve is refused', t => {
 })
 
 test('a private and a public part that do not belong together are refused', t => {
-  const parts = 'Option keys[0].privateKey must hold a private and a public part that belong together.'
+  // Node.js 26 does not read the halves of two keys as one.
+  const parts = /^Option keys\[0\]\.privateKey must (?:hold a private and a public part that belong together|be an unencrypted PEM, .*, whole)/
   const halves = 'Option keys[0] must have a privateKey and a publicKey that belong together.'
   const { d } = jwk(otherEc.privateKey)
   refuses(t, [
