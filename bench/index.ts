@@ -1,5 +1,5 @@
 // All the benchmarks, one after the other.
-import { startRedis, withoutServer } from '../test/redis.ts'
+import { startRedis, withoutServer } from '../test/support/redis.ts'
 import { benchGuardedRoute } from './guarded-route.ts'
 import { benchIssue } from './issue.ts'
 import { benchKeys } from './keys.ts'

@@ -2,7 +2,7 @@
 import { strictEqual } from 'node:assert'
 import Fastify from 'fastify'
 import dualToken, { type DualTokenKey } from '../lib/index.ts'
-import { runCommand } from '../lib/keygen.ts'
+import { runCommand } from '../lib/cli/keygen.ts'
 import { type Case, compare, inProcess, report, type Size } from './measure.ts'
 
 const ALGORITHMS = ['HS256', 'EdDSA', 'ES256', 'RS256', 'PS256'] as const

@@ -16,7 +16,7 @@ const prefixes = new Set(secrets.map(secret => createHash('sha256').update(secre
 const table = Buffer.from([...prefixes].sort().join(''), 'hex').toString('base64')
 const lines = table.match(new RegExp(`.{1,${LINE}}`, 'g'))!
 
-writeFileSync(new URL('../lib/leaked-secrets.ts', import.meta.url), `// JWT secrets that were published: the first ${PREFIX} bytes of the SHA-256 of each of ${prefixes.size} that are ${MIN_BYTES} bytes long or longer.
+writeFileSync(new URL('../lib/keys/leaked.ts', import.meta.url), `// JWT secrets that were published: the first ${PREFIX} bytes of the SHA-256 of each of ${prefixes.size} that are ${MIN_BYTES} bytes long or longer.
 // Made by scripts/leaked-secrets.ts of the list jwt.secrets.list, https://github.com/wallarm/jwt-secrets
 //
 // MIT License. Copyright (c) 2020 Wallarm. Permission is hereby granted, free of charge, to any person obtaining a copy of this software and

@@ -1,7 +1,7 @@
 // tap with the gate of full coverage, where no test is skipped; elsewhere without the gate. Arguments are tap's: `npm test -- test/keys.test.ts`.
 import { spawnSync } from 'node:child_process'
-import { withoutBrowser } from '../test/browser.ts'
-import { withoutServer, withoutSteppedClock } from '../test/redis.ts'
+import { withoutBrowser } from '../test/support/browser.ts'
+import { withoutServer, withoutSteppedClock } from '../test/support/redis.ts'
 
 const missing = new Set([withoutServer, withoutSteppedClock, withoutBrowser].filter(reason => reason !== false))
 if (missing.size > 0) console.log(`Some tests are skipped, and coverage is not held against them: ${[...missing].join('; ')}`)

@@ -1,10 +1,10 @@
 // The behaviour without any option but the secret, one test per rule.
 import { test } from 'tap'
-import { bearer, createApp, createClock } from './app.ts'
+import { bearer, createApp, createClock } from './support/app.ts'
 import {
   ACCESS_LIFETIME, accessClaims, accessToken, claimsIn, forge, mint, NOW, OTHER_SECRET, REFRESH_LIFETIME, refreshClaims,
   refreshToken, seal
-} from './tokens.ts'
+} from './support/tokens.ts'
 
 const BAD_HEADERS = {
   'no header': {},

@@ -2,8 +2,8 @@ import { readFileSync, readdirSync } from 'node:fs'
 import Fastify from 'fastify'
 import { test } from 'tap'
 import { dualToken, loginRequired } from '../lib/index.ts'
-import { bearer } from './app.ts'
-import { accessToken, SECRET } from './tokens.ts'
+import { bearer } from './support/app.ts'
+import { accessToken, SECRET } from './support/tokens.ts'
 import { createFault, createRefusals, errorTable, type ErrorSuffix, type RefusalSuffix } from '../lib/errors.ts'
 
 const FAULTS = ['OPTION_INVALID', 'USER_INVALID', 'NOT_REGISTERED'] as const

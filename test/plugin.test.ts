@@ -5,8 +5,8 @@ import { createRequire } from 'node:module'
 import { test, type Test } from 'tap'
 import * as publicNames from '../lib/index.ts'
 import { dualToken, memoryStore, type DualTokenOptions, type DualTokenUser } from '../lib/index.ts'
-import { bearer, createApp, createClock } from './app.ts'
-import { accessClaims, accessToken, mint, NOW, OTHER_SECRET, refreshClaims, refreshToken, SECRET } from './tokens.ts'
+import { bearer, createApp, createClock } from './support/app.ts'
+import { accessClaims, accessToken, mint, NOW, OTHER_SECRET, refreshClaims, refreshToken, SECRET } from './support/tokens.ts'
 
 const now = createClock().now
 

@@ -1,7 +1,7 @@
 // What happens to sessions → the application's listener and Node's diagnostics channels.
 import diagnostics from 'node:diagnostics_channel'
 import type { FastifyBaseLogger } from 'fastify'
-import type { UserId } from '../types.ts'
+import type { UserId } from '../tokens/types.ts'
 
 export const EVENT_TYPES = ['created', 'rotated', 'repeated', 'recovered', 'reused', 'revoked', 'refused'] as const
 

@@ -2,8 +2,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
 import { createFault } from '../errors.ts'
-import type { SessionSettings } from '../session-options.ts'
-import type { Ask } from './ask.ts'
+import type { SessionSettings } from '../options/sessions.ts'
+import type { Ask } from './call-store.ts'
 import { createSliced } from './sliced.ts'
 import { createTellAgain } from './tell-again.ts'
 

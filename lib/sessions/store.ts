@@ -1,5 +1,5 @@
 // What a session store is: the shapes, and the contract in words. `fastify-dual-token/testing` proves it of a store.
-import type { UserId } from '../types.ts'
+import type { UserId } from '../tokens/types.ts'
 
 /**
  * One sign-in, updated in place. Instants are epoch milliseconds; those of `rotatedAt` and `displacedAt` are the store's

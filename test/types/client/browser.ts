@@ -1,5 +1,5 @@
 // The client in an application for browsers, that has no types of Node.js.
-import { AuthorizationError, createTokenClient, type TokenClient, type Tokens } from '../../../lib/client.ts'
+import { AuthorizationError, createTokenClient, type TokenClient, type Tokens } from '../../../lib/client/index.ts'
 
 const client: TokenClient = createTokenClient({
   baseUrl: new URL(location.href),

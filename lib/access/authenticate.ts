@@ -1,0 +1,37 @@
+// The onRequest hook: request → `request.user`, for every request, open routes included. It never answers and never throws.
+import type { FastifyRequest, onRequestHookHandler } from 'fastify'
+import { extract } from './extract.ts'
+import type { GuardedRequest } from '../tokens/types.ts'
+import type { Verdict } from '../tokens/verdict.ts'
+import type { Verify } from '../tokens/verify.ts'
+
+/** The verdict on a request, looked at once and then kept where nobody but the guards of the same instance sees it. */
+export type VerdictOf = (request: GuardedRequest) => Verdict
+
+export interface Authentication {
+  /** The property that keeps the verdict, to be decorated: guards trust it, never `request.user`, which anyone may set. */
+  readonly slot: symbol
+  readonly hook: onRequestHookHandler
+  readonly verdictOf: VerdictOf
+}
+
+export function createAuthentication (verify: Verify): Authentication {
+  const slot: unique symbol = Symbol('fastify-dual-token.verdict')
+  type Carrier = GuardedRequest & { [slot]?: Verdict | null }
+
+  function verdictOf (request: Carrier): Verdict {
+    return (request[slot] ??= authenticate(request))
+  }
+
+  function authenticate (request: GuardedRequest): Verdict {
+    const token = extract(request)
+    return typeof token === 'string' ? verify(token) : token
+  }
+
+  function hook (request: FastifyRequest, _reply: unknown, done: () => void): void {
+    request.user = verdictOf(request).claims
+    done()
+  }
+
+  return { slot, hook, verdictOf }
+}

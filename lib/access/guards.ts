@@ -1,0 +1,87 @@
+// Request → the handler, or a refusal: the two guards of a route, of an instance or of whichever instance serves the request.
+import type { VerdictOf } from './authenticate.ts'
+import { createFault, type CreateRefusal } from '../errors.ts'
+import { DESCRIPTION, type Describe } from '../openapi/document.ts'
+import type { DescribedError } from '../openapi/replies.ts'
+import type { SessionSettings } from '../options/sessions.ts'
+import type { Guard } from '../tokens/types.ts'
+import { suffixOf, type RefusalKind } from '../tokens/verdict.ts'
+
+export interface Guards {
+  readonly loginRequired: Guard
+  readonly refreshRequired: Guard
+}
+
+/** Where an instance keeps its guards, and a route those of its instance. */
+export const GUARDS = Symbol('fastify-dual-token.guards')
+
+type Keeper = { readonly [GUARDS]?: Guards }
+
+export function createGuards (verdictOf: VerdictOf, createRefusal: CreateRefusal, sessions: SessionSettings | null): Guards {
+  const guards: Guards = {
+    loginRequired (request, _reply, done) {
+      const { claims, refusal } = verdictOf(request)
+      if (claims === null) return done(createRefusal(suffixOf('ACCESS', refusal.kind), refusal.reason))
+      if (claims.refresh) return done(createRefusal('ACCESS_IS_REFRESH'))
+      done()
+    },
+
+    refreshRequired (request, _reply, done) {
+      const { claims, refusal } = verdictOf(request)
+      if (claims === null) return done(createRefusal(suffixOf('REFRESH', refusal.kind), refusal.reason))
+      if (!claims.refresh) return done(createRefusal('REFRESH_IS_ACCESS'))
+      done()
+    }
+  }
+  describe(guards.loginRequired, describeAccess(sessions))
+  describe(guards.refreshRequired, describeRefresh(sessions))
+  return guards
+}
+
+/**
+ * Lets access tokens pass, by the plugin as it is registered on the server of the route or around it; no token → 401, a refresh token →
+ * 403, no plugin → 500. It may be named before the plugin is loaded.
+ *
+ * @example
+ * ```ts
+ * fastify.get('/me', { preHandler: loginRequired }, async request => request.user)
+ * ```
+ */
+export const loginRequired: Guard = createFinder('loginRequired')
+
+/** Lets refresh tokens pass, by the plugin as it is registered on the server of the route or around it; anything else → 403, no plugin → 500. */
+export const refreshRequired: Guard = createFinder('refreshRequired')
+
+function createFinder (name: keyof Guards): Guard {
+  const guard: Guard = (request, reply, done) => {
+    const guards = (request.server as Keeper)[GUARDS]
+    if (guards === undefined) return done(createFault('NOT_REGISTERED', `${name} needs the plugin: register fastify-dual-token on the server of this route.`))
+    guards[name](request, reply, done)
+  }
+  const describeAlone = name === 'loginRequired' ? describeAccess(null) : describeRefresh(null)
+  describe(guard, route => {
+    const found = (route as Keeper)[GUARDS]
+    return found === undefined ? describeAlone(route) : (found[name] as Guard & { [DESCRIPTION]: Describe })[DESCRIPTION](route)
+  })
+  return guard
+}
+
+/** For documents. */
+function describe (guard: Guard, description: Describe): void {
+  Object.assign(guard, { [DESCRIPTION]: description })
+}
+
+function describeAccess (sessions: SessionSettings | null): Describe {
+  return () => ({ scheme: 'accessToken', errors: [...refusalsOf('ACCESS', sessions), 'ACCESS_IS_REFRESH'] })
+}
+
+function describeRefresh (sessions: SessionSettings | null): Describe {
+  return () => ({ scheme: 'refreshToken', errors: [...refusalsOf('REFRESH', sessions), 'REFRESH_IS_ACCESS'] })
+}
+
+function refusalsOf (wanted: 'ACCESS' | 'REFRESH', sessions: SessionSettings | null): DescribedError[] {
+  const kinds: RefusalKind[] = ['MISSING', 'INVALID', 'EXPIRED']
+  if (sessions !== null) kinds.push('REVOKED')
+  if (sessions?.onStale === 'deny') kinds.push('UNAVAILABLE')
+  return kinds.map(kind => suffixOf(wanted, kind))
+}

@@ -1,0 +1,104 @@
+// The `keys` option, or what `setKeys` is given → a list of checked keys, or one clear sentence.
+import type { KeyObject } from 'node:crypto'
+import { createFault } from '../errors.ts'
+import { readPrivateKey, readPublicKey, readSecretKey } from './parse.ts'
+import type { AsymmetricAlgorithm } from './types.ts'
+
+/** A shared secret; of a `secret` option it has no name. */
+export interface SecretRingKey {
+  readonly kid: string | undefined
+  readonly algorithm: 'HS256'
+  readonly secret: Buffer
+}
+
+/** A public key, and the private one when this process may sign. */
+export interface PublicRingKey {
+  readonly kid: string
+  readonly algorithm: AsymmetricAlgorithm
+  readonly privateKey: KeyObject | null
+  readonly publicKey: KeyObject
+}
+
+/** A key, checked. */
+export type RingKey = SecretRingKey | PublicRingKey
+
+/** At least one key, all of them symmetric or none, each with a `kid` of its own. */
+export type RingKeys = readonly [RingKey, ...RingKey[]]
+
+const MAX_KID = 256
+const ASYMMETRIC: ReadonlySet<unknown> = new Set<AsymmetricAlgorithm>(['RS256', 'PS256', 'ES256', 'EdDSA'])
+
+/** @throws `FST_DUAL_TOKEN_OPTION_INVALID` */
+export function readKeys (list: unknown): RingKeys {
+  if (!Array.isArray(list) || list.length === 0) throw flaw('keys', 'must be a list of at least one key')
+  const keys = Array.from(list, (value, index) => readKey(value, `keys[${index}]`)) as unknown as RingKeys
+
+  const kids = new Set<string | undefined>()
+  for (const [index, key] of keys.entries()) {
+    if (kids.has(key.kid)) throw flaw(`keys[${index}].kid`, 'must not be that of another key')
+    kids.add(key.kid)
+    if (isSymmetric(key) !== isSymmetric(keys[0])) {
+      throw flaw('keys', 'must not have symmetric keys beside asymmetric ones')
+    }
+  }
+  return Object.freeze(keys)
+}
+
+export function isSymmetric (key: RingKey): key is SecretRingKey {
+  return key.algorithm === 'HS256'
+}
+
+/** Whether the first key, which signs, can; otherwise the ring is verify-only. */
+export function canSign ([first]: RingKeys): boolean {
+  return isSymmetric(first) || first.privateKey !== null
+}
+
+function readKey (value: unknown, name: string): RingKey {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw flaw(name, 'must be an object')
+  const { kid, algorithm, secret, privateKey, publicKey, ...rest }: Record<string, unknown> = { ...value }
+  const [unknown] = Object.keys(rest)
+  if (unknown !== undefined) throw flaw(`${name}.${unknown}`, 'is not known')
+
+  if (algorithm === 'HS256') {
+    if (privateKey !== undefined) throw flaw(`${name}.privateKey`, 'must not be set for HS256')
+    if (publicKey !== undefined) throw flaw(`${name}.publicKey`, 'must not be set for HS256')
+    const source = readSecretKey({ name: `${name}.secret`, value: secret })
+    return Object.freeze({ kid: kidOf(name, kid, source.kid), algorithm, secret: source.key })
+  }
+  if (!isAsymmetric(algorithm)) throw flaw(`${name}.algorithm`, 'must be HS256, RS256, PS256, ES256 or EdDSA')
+  if (secret !== undefined) throw flaw(`${name}.secret`, `must not be set for ${algorithm}`)
+  return readPair(name, kid, algorithm, privateKey, publicKey)
+}
+
+function readPair (name: string, kid: unknown, algorithm: AsymmetricAlgorithm, privateValue: unknown, publicValue: unknown): PublicRingKey {
+  const privateHalf = privateValue === undefined ? null : readPrivateKey({ name: `${name}.privateKey`, value: privateValue }, algorithm)
+  const publicHalf = publicValue === undefined ? null : readPublicKey({ name: `${name}.publicKey`, value: publicValue }, algorithm)
+  const publicKey = publicHalf?.key ?? privateHalf?.publicKey
+  if (publicKey === undefined) throw flaw(name, 'must have a privateKey or a publicKey')
+  if (privateHalf !== null && !publicKey.equals(privateHalf.publicKey)) {
+    throw flaw(name, 'must have a privateKey and a publicKey that belong together')
+  }
+  return Object.freeze({
+    kid: kidOf(name, kid, privateHalf?.kid, publicHalf?.kid),
+    algorithm,
+    privateKey: privateHalf?.key ?? null,
+    publicKey
+  })
+}
+
+function isAsymmetric (algorithm: unknown): algorithm is AsymmetricAlgorithm {
+  return ASYMMETRIC.has(algorithm)
+}
+
+/** The one name that the key and its JWKs give it. */
+function kidOf (name: string, ...given: unknown[]): string {
+  const [kid, ...others] = new Set(given.filter(kid => kid !== undefined))
+  if (kid === undefined) throw flaw(`${name}.kid`, 'is required')
+  if (others.length > 0) throw flaw(`${name}.kid`, 'must be the kid of its JWK')
+  if (typeof kid === 'string' && kid !== '' && kid.length <= MAX_KID) return kid
+  throw flaw(`${name}.kid`, `must be a string of 1 to ${MAX_KID} characters`)
+}
+
+function flaw (name: string, sentenceEnd: string): Error {
+  return createFault('OPTION_INVALID', `Option ${name} ${sentenceEnd}.`)
+}

@@ -1,0 +1,30 @@
+// New keys → the key ring of a running server, checked as at boot and then changed in one step.
+import { createFault } from '../errors.ts'
+import { canSign, isSymmetric, readKeys } from './check.ts'
+import type { NamedKeyRing } from './ring.ts'
+
+/** Throws `FST_DUAL_TOKEN_OPTION_INVALID`, and then nothing has changed. */
+export type SetKeys = (keys: unknown) => void
+
+export interface SetKeysParts {
+  /** Null when there is a secret instead. */
+  readonly ring: NamedKeyRing | null
+  /** Whether the ready routes are there. */
+  readonly mustSign: boolean
+  /** Empties the memory of verified tokens: some may be of a key that is gone. */
+  readonly forget: () => void
+}
+
+export function createSetKeys ({ ring, mustSign, forget }: SetKeysParts): SetKeys {
+  return function setKeys (list) {
+    if (ring === null) throw createFault('OPTION_INVALID', 'Option keys is required for setKeys.')
+    const keys = readKeys(list)
+    // Others hold the public keys of this ring, or share its secret: between the two there is no step without a gap.
+    if (isSymmetric(keys[0]) !== isSymmetric(ring.keys[0])) {
+      throw createFault('OPTION_INVALID', 'Option keys must stay symmetric or asymmetric, as it was at boot.')
+    }
+    if (mustSign && !canSign(keys)) throw createFault('OPTION_INVALID', 'Option routes needs keys that begin with a private one: these can only verify.')
+    ring.replace(keys)
+    forget()
+  }
+}

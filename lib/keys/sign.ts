@@ -1,0 +1,51 @@
+// A checked key → a key at work, whose signer is made once by @fastify/jwt; the only file that knows it.
+import fastifyJwt, { type JWT } from '@fastify/jwt'
+import type { FastifyInstance } from 'fastify'
+import { isSymmetric, type RingKey } from './check.ts'
+import type { KeyAlgorithm } from './types.ts'
+import { createHasSigned, type HasSigned } from './signature.ts'
+
+/** A key at work. */
+export interface Key {
+  readonly kid: string | undefined
+  readonly algorithm: KeyAlgorithm
+  /** Claims → a compact JWS. Throws when they cannot be signed, or when there is no private key to sign with. */
+  sign (claims: object): string
+  readonly hasSigned: HasSigned
+}
+
+/** Puts a key to work. */
+export type CreateKey = (key: RingKey) => Key
+
+/**
+ * @fastify/jwt is registered on a stand-in for the instance that keeps its decorators to itself: the application's own
+ * @fastify/jwt never meets ours, and keys can be made at any time. It signs, and verifies nothing: it would parse the
+ * payload that a stranger wrote before it has looked at the signature.
+ */
+export function createKeyFactory (fastify: FastifyInstance): CreateKey {
+  return function createKey (key) {
+    const { algorithm, kid } = key
+    let engine: JWT | undefined
+    const host: FastifyInstance = Object.create(fastify, {
+      decorate: { value: (_name: string, value: JWT) => { engine = value } },
+      decorateRequest: { value: () => {} },
+      decorateReply: { value: () => {} }
+    })
+    fastifyJwt(host, {
+      secret: secretOf(key),
+      sign: { algorithm, ...(kid !== undefined && { kid }) }
+    }, error => { if (error) throw error })
+
+    const { sign } = engine!
+    return { kid, algorithm, sign: claims => sign(claims), hasSigned: createHasSigned(key) }
+  }
+}
+
+/** What the engine takes: the bytes of a secret, or PEM. */
+function secretOf (key: RingKey): Buffer | { private?: string, public: string } {
+  if (isSymmetric(key)) return key.secret
+  return {
+    ...(key.privateKey !== null && { private: key.privateKey.export({ type: 'pkcs8', format: 'pem' }) as string }),
+    public: key.publicKey.export({ type: 'spki', format: 'pem' }) as string
+  }
+}

@@ -1,0 +1,45 @@
+// A key and a signature → whether it is that key's (RFC 7518 sections 3.2 to 3.5, RFC 8037 section 3.1).
+import { constants, createHmac, createSecretKey, timingSafeEqual, verify, type KeyObject } from 'node:crypto'
+import { isSymmetric, type PublicRingKey, type RingKey } from './check.ts'
+import type { AsymmetricAlgorithm } from './types.ts'
+
+/**
+ * Whether a key, under its one algorithm, has made a signature.
+ *
+ * @param input what is signed: the first two segments of a token, as they were sent
+ * @param signature the third one
+ */
+export type HasSigned = (input: string, signature: string) => boolean
+
+/** What node:crypto has to be told of an algorithm, beside its hash. */
+const PARAMETERS = {
+  RS256: { padding: constants.RSA_PKCS1_PADDING },
+  PS256: { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST },
+  ES256: { dsaEncoding: 'ieee-p1363' },
+  EdDSA: {}
+} as const satisfies Record<AsymmetricAlgorithm, object>
+
+export function createHasSigned (key: RingKey): HasSigned {
+  const [bytes, isSignature] = isSymmetric(key) ? [32, createCheckMac(createSecretKey(key.secret))] : [lengthOf(key), createCheckSignature(key)]
+
+  return function hasSigned (input, signature) {
+    const given = Buffer.from(signature, 'base64url')
+    return given.length === bytes && isSignature(input, given)
+  }
+}
+
+function createCheckMac (secret: KeyObject) {
+  return (input: string, given: Buffer): boolean => timingSafeEqual(createHmac('sha256', secret).update(input).digest(), given)
+}
+
+function createCheckSignature ({ algorithm, publicKey }: PublicRingKey) {
+  const hash = algorithm === 'EdDSA' ? null : 'sha256'
+  const parameters = { key: publicKey, ...PARAMETERS[algorithm] }
+  return (input: string, given: Buffer): boolean => verify(hash, Buffer.from(input), parameters, given)
+}
+
+/** Bytes: that of the modulus, or of two numbers of 32. */
+function lengthOf ({ publicKey }: PublicRingKey): number {
+  const bits = publicKey.asymmetricKeyDetails!.modulusLength
+  return bits === undefined ? 64 : Math.ceil(bits / 8)
+}

@@ -1,0 +1,72 @@
+// Errors a route can answer with → the replies that an OpenAPI document describes: by status, each with an example.
+import { STATUS_CODES } from 'node:http'
+import { errorTable, type RefusalSuffix } from '../errors.ts'
+
+/** Fastify's own refusals of a body. */
+const fastifyErrors = {
+  FST_ERR_VALIDATION: { status: 400, message: 'body must be object' },
+  FST_ERR_CTP_EMPTY_JSON_BODY: { status: 400, message: "Body cannot be empty when content-type is set to 'application/json'" },
+  FST_ERR_CTP_INVALID_JSON_BODY: { status: 400, message: "Body is not valid JSON but content-type is set to 'application/json'" },
+  FST_ERR_CTP_BODY_TOO_LARGE: { status: 413, message: 'Request body is too large' },
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: { status: 415, message: 'Unsupported Media Type' }
+} as const
+
+/** An error of ours, without its prefix, or one of Fastify's. */
+export type DescribedError = RefusalSuffix | keyof typeof fastifyErrors
+
+/** Those of a route that reads a body. */
+export const bodyErrors = Object.keys(fastifyErrors) as ReadonlyArray<keyof typeof fastifyErrors>
+
+/** The body of an error as Fastify writes it; one that the application throws may lack a code. */
+export const errorSchema = {
+  type: 'object',
+  required: ['statusCode', 'error', 'message'],
+  properties: {
+    statusCode: { type: 'integer' },
+    code: { type: 'string', description: 'Says why' },
+    error: { type: 'string', description: 'The name of the status' },
+    message: { type: 'string', description: 'Says what' }
+  }
+} as const
+
+const CHALLENGE = { 'WWW-Authenticate': { type: 'string', description: 'The challenge (RFC 6750 section 3)' } }
+const RETRY_AFTER = { 'Retry-After': { type: 'integer', description: 'Seconds' } }
+
+interface Facts {
+  readonly code: string
+  readonly status: number
+  readonly message: string
+  readonly challenge?: string
+  readonly retryAfter?: number
+}
+
+/**
+ * For documents that have `errorSchema` among their components, and for these alone: were a route itself to have such replies,
+ * Fastify would cut the application's own errors to their shape.
+ */
+export function repliesOf (errors: readonly DescribedError[]): Record<string, object> {
+  const byStatus = new Map<number, Facts[]>()
+  for (const facts of [...new Set(errors)].map(factsOf)) byStatus.set(facts.status, [...byStatus.get(facts.status) ?? [], facts])
+  return Object.fromEntries([...byStatus].map(([status, group]) => [status, replyOf(status, group)]))
+}
+
+function factsOf (name: DescribedError): Facts {
+  return name in errorTable
+    ? { code: `FST_DUAL_TOKEN_${name}`, ...errorTable[name as RefusalSuffix] }
+    : { code: name, ...fastifyErrors[name as keyof typeof fastifyErrors] }
+}
+
+function replyOf (status: number, group: readonly Facts[]): object {
+  const error = STATUS_CODES[status]!
+  const [message, ...others] = new Set(group.map(({ message }) => message))
+  const examples = group.map(({ code, message }) => [code, { value: { statusCode: status, code, error, message } }])
+  const headers = {
+    ...(group.some(({ challenge }) => challenge !== undefined) && CHALLENGE),
+    ...(group.some(({ retryAfter }) => retryAfter !== undefined) && RETRY_AFTER)
+  }
+  return {
+    description: others.length === 0 ? message : error,
+    content: { 'application/json': { schema: { $ref: '#/components/schemas/DualTokenError' }, examples: Object.fromEntries(examples) } },
+    ...(Object.keys(headers).length > 0 && { headers })
+  }
+}

@@ -1,0 +1,136 @@
+// What the application passes to register → frozen settings, or one clear sentence. The only file with defaults.
+import { Type, type TSchema } from '@sinclair/typebox'
+import { Value } from '@sinclair/typebox/value'
+import { readDuration } from './durations.ts'
+import { createFault } from '../errors.ts'
+import { readJwks, type JwksSettings } from './jwks.ts'
+import { canSign, isSymmetric, readKeys, type RingKeys } from '../keys/check.ts'
+import { readRoutes, type RouteSettings } from './routes.ts'
+import { readSecret, secretFlaw } from '../keys/secret.ts'
+import { readSessions, type SessionSettings } from './sessions.ts'
+import { RESERVED_CLAIMS } from '../tokens/user.ts'
+
+/** The options, checked and complete; durations in seconds. */
+export interface Settings {
+  /** None beside keys. */
+  readonly secrets: readonly Buffer[]
+  readonly keys: RingKeys | null
+  readonly accessLifetime: number
+  readonly refreshLifetime: number
+  readonly userIdClaim: string
+  readonly issuer: string | undefined
+  readonly audience: string | undefined
+  readonly clockTolerance: number
+  /** How far the clocks of two nodes may be apart before they refuse each other's fresh tokens. */
+  readonly skew: number
+  readonly realm: string | undefined
+  readonly cache: number
+  readonly routes: RouteSettings | null
+  readonly jwks: JwksSettings | null
+  readonly sessions: SessionSettings | null
+  /** Milliseconds. */
+  readonly now: () => number
+}
+
+const MIN_SKEW = 60
+
+const Secret = Type.Union([Type.String(), Type.Uint8Array()])
+const Text = (description: string) => Type.String({ minLength: 1, description })
+const Duration = Type.Union([Type.Number(), Type.String()], {
+  description: "whole seconds, or a string with a unit such as '15m', '2h' or '14d'"
+})
+
+/** Every option; each description ends the sentence "Option x must be …". */
+export const OptionSchemas: Readonly<Record<string, TSchema>> = {
+  secret: Type.Union([Secret, Type.Array(Secret, { minItems: 1 })], { description: 'a string or a Buffer, or a list of them' }),
+  keys: Type.Array(Type.Any(), { minItems: 1, description: 'a list of at least one key' }),
+  accessExpiresIn: Duration,
+  refreshExpiresIn: Duration,
+  userIdClaim: Text('the name of a claim'),
+  issuer: Text('a non-empty string'),
+  audience: Text('a non-empty string'),
+  clockTolerance: Type.Number({ minimum: 0, maximum: 60, description: 'a number of seconds from 0 to 60' }),
+  realm: Type.String({ pattern: '^[\\x20-\\x7e]+$', description: 'printable ASCII' }),
+  cache: Type.Integer({ minimum: 0, maximum: 1_000_000, description: 'a whole number from 0 to 1000000' }),
+  routes: Type.Union([Type.Literal(false), Type.Object({})], { description: 'an object or false' }),
+  jwks: Type.Union([Type.Boolean(), Type.Object({})], { description: 'true, false or an object' }),
+  sessions: Type.Object({}, { description: 'an object' }),
+  now: Type.Function([], Type.Number(), { description: 'a function that answers milliseconds' })
+}
+
+/** @throws `FST_DUAL_TOKEN_OPTION_INVALID` */
+export function resolveOptions (options: unknown): Settings {
+  const given = checked(options)
+  const accessLifetime = lifetime(given, 'accessExpiresIn', '2h')
+  const refreshLifetime = lifetime(given, 'refreshExpiresIn', '14d')
+  if (accessLifetime >= refreshLifetime) {
+    throw createFault('OPTION_INVALID', 'Option accessExpiresIn must be shorter than refreshExpiresIn.')
+  }
+  const clockTolerance = given.clockTolerance as number | undefined ?? 0
+  const keys = given.keys === undefined ? null : keysOf(given)
+  const jwks = given.jwks === undefined || given.jwks === false ? null : readJwks(given.jwks as true | object)
+  if (jwks !== null && (keys === null || isSymmetric(keys[0]))) {
+    throw createFault('OPTION_INVALID', 'Option jwks needs asymmetric keys: nothing of a secret is public.')
+  }
+
+  return Object.freeze({
+    secrets: keys === null ? secretsOf(given.secret) : [],
+    keys,
+    accessLifetime,
+    refreshLifetime,
+    userIdClaim: userIdClaimOf(given.userIdClaim as string | undefined ?? 'user_id'),
+    issuer: given.issuer as string | undefined,
+    audience: given.audience as string | undefined,
+    clockTolerance,
+    skew: Math.max(clockTolerance, MIN_SKEW),
+    realm: given.realm as string | undefined,
+    cache: given.cache as number | undefined ?? 10_000,
+    routes: given.routes === undefined || given.routes === false ? null : readRoutes(given.routes as object),
+    jwks,
+    sessions: given.sessions === undefined ? null : readSessions(given.sessions as object, accessLifetime, refreshLifetime, clockTolerance),
+    now: given.now as (() => number) | undefined ?? Date.now
+  })
+}
+
+/** A copy whose members are known and of their schema; undefined means absent. */
+function checked (options: unknown): Record<string, unknown> {
+  const given: Record<string, unknown> = { ...options as object }
+  for (const [name, value] of Object.entries(given)) {
+    const schema = Object.hasOwn(OptionSchemas, name) ? OptionSchemas[name] : undefined
+    if (schema === undefined) throw createFault('OPTION_INVALID', `Option ${name} is not known${name === 'prefix' ? ': routes.path says where the ready routes stand' : ''}.`)
+    if (value !== undefined && !Value.Check(schema, value)) {
+      throw createFault('OPTION_INVALID', `Option ${name} must be ${schema.description}.`)
+    }
+  }
+  return given
+}
+
+function lifetime (given: Record<string, unknown>, name: string, fallback: string): number {
+  const seconds = readDuration(given[name] ?? fallback)
+  if (seconds === null || seconds === 0) {
+    throw createFault('OPTION_INVALID', `Option ${name} must be ${Duration.description}, and more than 0.`)
+  }
+  return seconds
+}
+
+function userIdClaimOf (name: string): string {
+  if (!RESERVED_CLAIMS.has(name)) return name
+  throw createFault('OPTION_INVALID', `Option userIdClaim must not be the reserved claim ${name}; of the registered names only sub will do.`)
+}
+
+function keysOf ({ keys, secret, routes }: Record<string, unknown>): RingKeys {
+  if (secret !== undefined) throw createFault('OPTION_INVALID', 'Option secret must not be set beside keys.')
+  const ring = readKeys(keys)
+  if (canSign(ring) || routes === undefined || routes === false) return ring
+  throw createFault('OPTION_INVALID', 'Option routes needs keys that begin with a private one: these can only verify.')
+}
+
+function secretsOf (secret: unknown): readonly Buffer[] {
+  if (secret === undefined) throw createFault('OPTION_INVALID', 'Option secret is required: at least 32 random bytes.')
+  const list = (Array.isArray(secret) ? secret : [secret]) as Array<string | Uint8Array>
+  return Object.freeze(list.map((one, index) => {
+    const flaw = secretFlaw(one)
+    if (flaw === null) return readSecret(one)
+    throw createFault('OPTION_INVALID', `Option ${Array.isArray(secret) ? `secret[${index}]` : 'secret'} ${flaw}.`)
+  }))
+}

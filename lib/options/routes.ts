@@ -1,0 +1,60 @@
+// The `routes` option → what the ready routes need, apart from what is passed on to Fastify.
+import type { RouteShorthandOptions } from 'fastify'
+import { createFault } from '../errors.ts'
+import type { DualTokenRoutes } from './types.ts'
+
+export interface RouteSettings {
+  readonly path: string
+  /** Of the credentials, as the application's validator takes it; undefined: any JSON object. */
+  readonly body: object | undefined
+  readonly login: DualTokenRoutes['login']
+  readonly loadUser: DualTokenRoutes['loadUser'] | undefined
+  /** Members of a Fastify schema that describe the routes. */
+  readonly schema: Readonly<Record<string, unknown>>
+  /** Options of a Fastify route, for each of the routes. */
+  readonly passedOn: RouteShorthandOptions
+}
+
+/** What any Fastify route takes, and what the official plugins add to it. */
+const PASSED_ON: ReadonlySet<string> = new Set([
+  'attachValidation', 'bodyLimit', 'childLoggerFactory', 'compress', 'config', 'constraints', 'decompress', 'errorHandler',
+  'exposeHeadRoute', 'handlerTimeout', 'helmet', 'logLevel', 'logSerializers', 'onError', 'onRequest', 'onRequestAbort',
+  'onResponse', 'onSend', 'onTimeout', 'preHandler', 'preParsing', 'preSerialization', 'preValidation',
+  'schemaErrorFormatter', 'validatorCompiler'
+])
+
+/** @throws `FST_DUAL_TOKEN_OPTION_INVALID` */
+export function readRoutes (options: object): RouteSettings {
+  const { path = '/authorizations', body, login, loadUser, tags = ['authorizations'], schema, ...rest }: Record<string, unknown> =
+    { ...options }
+
+  if (typeof path !== 'string' || !path.startsWith('/')) throw flaw('path', 'must be a string that begins with a slash')
+  if (body !== undefined && !isObject(body) && typeof body !== 'function') throw flaw('body', 'must be a schema')
+  if (typeof login !== 'function') throw flaw('login', 'must be a function')
+  if (loadUser !== undefined && typeof loadUser !== 'function') throw flaw('loadUser', 'must be a function')
+  if (!Array.isArray(tags)) throw flaw('tags', 'must be a list of strings')
+  if (schema !== undefined && !isObject(schema)) throw flaw('schema', 'must be an object')
+  // Somebody would believe that it validates the credentials; the other routes, that take none, would be held to it.
+  for (const name of ['body', 'response']) if (Object.hasOwn(schema ?? {}, name)) throw flaw(`schema.${name}`, 'is not known')
+  for (const [name, value] of Object.entries(rest)) {
+    if (!PASSED_ON.has(name)) throw flaw(name, 'is not known')
+    if (value === null) throw flaw(name, 'must not be null')
+  }
+
+  return Object.freeze({
+    path,
+    body,
+    login: login as DualTokenRoutes['login'],
+    loadUser: loadUser as DualTokenRoutes['loadUser'],
+    schema: Object.freeze({ tags, ...schema }),
+    passedOn: Object.freeze(rest)
+  })
+}
+
+function flaw (name: string, sentenceEnd: string): Error {
+  return createFault('OPTION_INVALID', `Option routes.${name} ${sentenceEnd}.`)
+}
+
+function isObject (value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,95 @@
+// The `sessions` option → frozen settings.
+import { readSeconds } from './durations.ts'
+import { createFault } from '../errors.ts'
+import type { SessionEvent } from '../sessions/events.ts'
+import type { SessionStore } from '../sessions/store.ts'
+
+/** The option, checked and complete. Durations in milliseconds: the store's clocks are. */
+export interface SessionSettings {
+  readonly store: SessionStore
+  readonly rotate: boolean
+  readonly grace: number
+  readonly recovery: number
+  readonly sliding: { readonly lifetime: number, readonly maxLifetime: number } | null
+  readonly pollInterval: number
+  readonly maxStaleness: number
+  readonly onStale: 'deny' | 'allow'
+  readonly storeTimeout: number
+  readonly onEvent: ((event: SessionEvent) => unknown) | undefined
+  readonly clockTolerance: number
+  /** How long after its last refresh an access token of a session can be alive anywhere: revocations are remembered that long. */
+  readonly keepFor: number
+}
+
+/** Every member of the option. */
+export const SESSION_OPTION_NAMES: ReadonlySet<string> = new Set([
+  'store', 'rotate', 'grace', 'recovery', 'sliding', 'maxLifetime', 'pollInterval', 'maxStaleness', 'onStale', 'storeTimeout', 'onEvent'
+])
+const STORE_METHODS = ['create', 'rotate', 'confirm', 'revoke', 'revokeUser', 'list', 'revokedSince'] as const
+const SKEW = 60
+/** Node's timers fire at once when they are told to wait longer than 24.8 days. */
+const MAX_TIMER = 24 * 86_400_000
+
+/**
+ * @param accessLifetime seconds
+ * @param refreshLifetime seconds
+ * @param clockTolerance seconds
+ * @throws `FST_DUAL_TOKEN_OPTION_INVALID`
+ */
+export function readSessions (options: object, accessLifetime: number, refreshLifetime: number, clockTolerance = 0): SessionSettings {
+  const given: Record<string, unknown> = { ...options }
+  for (const name of Object.keys(given)) if (!SESSION_OPTION_NAMES.has(name)) throw flaw(name, 'is not known')
+
+  const { store, rotate = true, sliding = false, onStale = 'deny', onEvent } = given
+  if (!isStore(store)) throw flaw('store', 'must be a session store: memoryStore(), redisStore(client) or one of your own')
+  if (typeof rotate !== 'boolean') throw flaw('rotate', 'must be true or false')
+  if (typeof sliding !== 'boolean') throw flaw('sliding', 'must be true or false')
+  if (sliding && !rotate) throw flaw('sliding', 'needs rotate')
+  if (onStale !== 'deny' && onStale !== 'allow') throw flaw('onStale', "must be 'deny' or 'allow'")
+  if (onEvent !== undefined && typeof onEvent !== 'function') throw flaw('onEvent', 'must be a function')
+
+  const grace = milliseconds(given, 'grace', 10)
+  const recovery = milliseconds(given, 'recovery', 86_400)
+  const pollInterval = timer(given, 'pollInterval', 2)
+  const maxStaleness = milliseconds(given, 'maxStaleness', '5m')
+  const storeTimeout = timer(given, 'storeTimeout', 1)
+  const maxLifetime = milliseconds(given, 'maxLifetime', '90d')
+  if (maxStaleness <= pollInterval) throw flaw('maxStaleness', 'must be longer than pollInterval')
+  if (sliding && maxLifetime < refreshLifetime * 1000) throw flaw('maxLifetime', 'must not be shorter than refreshExpiresIn')
+
+  return Object.freeze({
+    store,
+    rotate,
+    grace,
+    recovery,
+    sliding: sliding ? Object.freeze({ lifetime: refreshLifetime * 1000, maxLifetime }) : null,
+    pollInterval,
+    maxStaleness,
+    onStale,
+    storeTimeout,
+    onEvent: onEvent as SessionSettings['onEvent'],
+    clockTolerance: clockTolerance * 1000,
+    keepFor: (accessLifetime + SKEW) * 1000
+  })
+}
+
+function milliseconds (given: Record<string, unknown>, name: string, fallback: number | string): number {
+  const seconds = readSeconds(given[name] === undefined ? fallback : given[name])
+  if (seconds === null) throw flaw(name, "must be seconds, or a string with a unit such as '15m', '2h' or '14d'")
+  return Math.round(seconds * 1000)
+}
+
+function timer (given: Record<string, unknown>, name: string, fallback: number): number {
+  const value = milliseconds(given, name, fallback)
+  if (value === 0 || value > MAX_TIMER) throw flaw(name, 'must be more than 0, and at most 24 days')
+  return value
+}
+
+function isStore (value: unknown): value is SessionStore {
+  return typeof value === 'object' && value !== null &&
+    STORE_METHODS.every(name => typeof (value as Record<string, unknown>)[name] === 'function')
+}
+
+function flaw (name: string, sentenceEnd: string): Error {
+  return createFault('OPTION_INVALID', `Option sessions.${name} ${sentenceEnd}.`)
+}

@@ -1,0 +1,73 @@
+// What the ready routes have in common: their options, and what they take of a body, which is JSON alone or nothing.
+import type { FastifyError, FastifyInstance, FastifyReply, onSendHookHandler, preHandlerHookHandler, preValidationHookHandler, RouteShorthandOptions } from 'fastify'
+import { DESCRIPTION, type Describe, type Description } from '../openapi/document.ts'
+import type { DescribedError } from '../openapi/replies.ts'
+import type { RouteSettings } from '../options/routes.ts'
+import type { Guard } from '../tokens/types.ts'
+
+type SchemaErrorFormatter = NonNullable<RouteShorthandOptions['schemaErrorFormatter']>
+
+/** Bytes; no credentials are longer. */
+const BODY_LIMIT = 16 * 1024
+
+/** What is one ready route's own. */
+export interface ReadyRoute {
+  readonly guard?: Guard
+  readonly summary: string
+  readonly description: string
+  /** For documents: what it refuses with, beside what its guard does. */
+  readonly errors: readonly DescribedError[]
+  /** For documents alone: of our own schemas the application's compilers may know nothing, and so they are never given them. */
+  readonly documented: NonNullable<Description['schema']>
+}
+
+/** The application's options for the ready routes, with the guard before the application's own preHandlers. */
+export function optionsOf ({ schema, passedOn }: RouteSettings, route: ReadyRoute): RouteShorthandOptions {
+  const { guard, summary, description, errors, documented } = route
+  const guards = guard === undefined ? [] : [guard as preHandlerHookHandler]
+  const options: RouteShorthandOptions & { [DESCRIPTION]: Describe } = {
+    bodyLimit: BODY_LIMIT,
+    ...passedOn,
+    schema: { ...schema },
+    onSend: [forbidStoring as onSendHookHandler].concat(passedOn.onSend ?? []),
+    preHandler: guards.concat(passedOn.preHandler as preHandlerHookHandler[] ?? []),
+    [DESCRIPTION]: () => ({ errors, schema: { summary, description, ...documented } })
+  }
+  return options
+}
+
+/** Tokens are in these replies, and what is refused now may be granted later: whatever is sent, no cache keeps it (RFC 6749 section 5.1). */
+function forbidStoring (_request: unknown, reply: FastifyReply, _payload: unknown, done: () => void): void {
+  reply.header('cache-control', 'no-store')
+  done()
+}
+
+/** Of this context, not of the application: anything but JSON is answered 415. */
+export function acceptJsonOnly (fastify: FastifyInstance): void {
+  fastify.removeAllContentTypeParsers()
+  fastify.addContentTypeParser('application/json', { parseAs: 'string' }, fastify.getDefaultJsonParser('error', 'error'))
+}
+
+/** Refuses what is no object as Fastify does by the schema `{ type: 'object' }`, at the same moment and in the same words. */
+export function createRequireObject (format: SchemaErrorFormatter = () => new Error('body must be object')): preValidationHookHandler {
+  return function requireObject ({ body }, _reply, done) {
+    if (typeof body === 'object' && body !== null && !Array.isArray(body)) return done()
+    const validation = [{ keyword: 'type', instancePath: '', schemaPath: '#/type', params: { type: 'object' }, message: 'must be object' }]
+    const error: Error & Partial<FastifyError> = format(validation, 'body')
+    error.statusCode ||= 400
+    error.code ||= 'FST_ERR_VALIDATION'
+    error.validation = validation
+    error.validationContext = 'body'
+    done(error)
+  }
+}
+
+/** Whatever is sent is read, within the limit, and forgotten, and so is the type it claims to have. */
+export function discardBodies (fastify: FastifyInstance): void {
+  fastify.removeAllContentTypeParsers()
+  fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, _body, done) => done(null))
+  fastify.addHook('preParsing', (request, _reply, _payload, done) => {
+    delete request.raw.headers['content-type']
+    done()
+  })
+}

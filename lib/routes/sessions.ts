@@ -1,0 +1,125 @@
+// The ready routes of sessions: DELETE with a token → its session ended; a user's sessions → listed, ended one by one or all at once.
+import { Type } from '@sinclair/typebox'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { VerdictOf } from '../access/authenticate.ts'
+import type { CreateRefusal } from '../errors.ts'
+import { extract } from '../access/extract.ts'
+import { discardBodies, optionsOf } from './ready-route.ts'
+import type { RouteSettings } from '../options/routes.ts'
+import { sessionOf } from '../sessions/session-claims.ts'
+import type { Sessions } from '../sessions/sessions.ts'
+import type { SessionRecord } from '../sessions/store.ts'
+import type { Guard, UserId } from '../tokens/types.ts'
+import { userIdOf } from '../tokens/user.ts'
+import { suffixOf } from '../tokens/verdict.ts'
+import type { Verify } from '../tokens/verify.ts'
+
+const NoContentSchema = Type.Null({ description: 'Done' })
+const SessionsReplySchema = Type.Object({
+  sessions: Type.Array(Type.Object({
+    id: Type.String({ examples: ['q83vEjRWeJCrze8SNFZ4kA'] }),
+    created_at: Type.String({ format: 'date-time', description: 'When the user signed in' }),
+    last_used_at: Type.String({ format: 'date-time', description: 'When the session was last refreshed' }),
+    expires_at: Type.String({ format: 'date-time' }),
+    ip: Type.Union([Type.String(), Type.Null()]),
+    user_agent: Type.Union([Type.String(), Type.Null()]),
+    current: Type.Boolean({ description: 'Whether it is the session of the token this was asked with' })
+  }))
+}, { description: 'The sessions of the user' })
+const DELETE_ERRORS = ['FST_ERR_CTP_BODY_TOO_LARGE', 'STORE_UNAVAILABLE'] as const
+const IdSchema = Type.Object({ id: Type.String({ description: 'The `id` of a session in the list' }) })
+
+/** What the routes are made of. */
+export interface SessionRouteParts {
+  readonly userIdClaim: string
+  readonly sessions: Sessions
+  readonly loginRequired: Guard
+  readonly verdictOf: VerdictOf
+  /** Judges a token whatever the time, and whatever has become of its session. */
+  readonly verifyAnyTime: Verify
+  readonly createRefusal: CreateRefusal
+}
+
+/** Adds the routes to a context of their own. */
+export function addSessionRoutes (fastify: FastifyInstance, routes: RouteSettings, parts: SessionRouteParts): void {
+  const { userIdClaim, sessions, loginRequired, verdictOf, verifyAnyTime, createRefusal } = parts
+  const list = `${routes.path.replace(/\/$/, '')}/sessions`
+
+  discardBodies(fastify)
+
+  const signOut = optionsOf(routes, {
+    summary: 'Sign out',
+    description: 'Ends the session of the token, of either kind, expired or not. Twice is as good as once.',
+    errors: ['ACCESS_MISSING', 'ACCESS_INVALID', ...DELETE_ERRORS],
+    documented: { security: [{ accessToken: [] }, { refreshToken: [] }], response: { 204: NoContentSchema } }
+  })
+  fastify.delete(routes.path, signOut, async (request, reply) => {
+    const token = extract(request)
+    const { claims, refusal } = typeof token === 'string' ? verifyAnyTime(token) : token
+    if (claims === null) throw createRefusal(suffixOf('ACCESS', refusal.kind), refusal.reason)
+    await sessions.revoke.session(sessionOf(claims).sid, { userId: userIdOf(claims, userIdClaim), ip: request.ip, reason: 'logout' })
+    return done(reply)
+  })
+
+  const listSessions = optionsOf(routes, {
+    summary: 'List sessions',
+    description: 'The sessions of the user that live, the last used first.',
+    errors: ['STORE_UNAVAILABLE'],
+    documented: { response: { 200: SessionsReplySchema } },
+    guard: loginRequired
+  })
+  fastify.get(list, listSessions, async (request, reply) => {
+    const { userId, sid } = callerOf(request)
+    const records = await sessions.list(userId)
+    return reply.send({ sessions: records.map(record => viewOf(record, sid)) })
+  })
+
+  const endSession = optionsOf(routes, {
+    summary: 'End a session',
+    description: "Ends one of the user's own sessions, at once.",
+    errors: ['SESSION_UNKNOWN', ...DELETE_ERRORS],
+    documented: { params: IdSchema, response: { 204: NoContentSchema } },
+    guard: loginRequired
+  })
+  fastify.delete(`${list}/:id`, endSession, async (request, reply) => {
+    const { id } = request.params as { id: string }
+    const known = await sessions.revoke.session(id, { userId: callerOf(request).userId, mustExist: true, ip: request.ip, reason: 'ended' })
+    if (!known) throw createRefusal('SESSION_UNKNOWN')
+    return done(reply)
+  })
+
+  const signOutEverywhere = optionsOf(routes, {
+    summary: 'Sign out everywhere',
+    description: 'Ends all sessions of the user, that of the token included.',
+    errors: DELETE_ERRORS,
+    documented: { response: { 204: NoContentSchema } },
+    guard: loginRequired
+  })
+  fastify.delete(list, signOutEverywhere, async (request, reply) => {
+    const { userId, sid } = callerOf(request)
+    await sessions.revoke.user(userId, { sessionId: sid, ip: request.ip, reason: 'all_ended' })
+    return done(reply)
+  })
+
+  /** Of the guard's own verdict: `request.user` is anybody's to write. */
+  function callerOf (request: FastifyRequest): { userId: UserId, sid: string } {
+    const claims = verdictOf(request).claims!
+    return { userId: userIdOf(claims, userIdClaim), sid: sessionOf(claims).sid }
+  }
+}
+
+function done (reply: FastifyReply): FastifyReply {
+  return reply.code(204).send()
+}
+
+function viewOf (record: SessionRecord, current: string) {
+  return {
+    id: record.id,
+    created_at: new Date(record.createdAt).toISOString(),
+    last_used_at: new Date(record.lastUsedAt).toISOString(),
+    expires_at: new Date(record.expiresAt).toISOString(),
+    ip: record.ip,
+    user_agent: record.userAgent,
+    current: record.id === current
+  }
+}

@@ -1,0 +1,193 @@
+// The store of one process: sessions in a Map, ended with the process.
+import { randomUUID } from 'node:crypto'
+import type { UserId } from '../tokens/types.ts'
+import { decideRotation } from '../sessions/decide.ts'
+import { createSliced, SLICE } from '../sessions/sliced.ts'
+import type { RevocationPage, SessionRecord, SessionStore } from '../sessions/store.ts'
+
+const MARK_LIFE = 60_000
+const SWEEP_INTERVAL = 1000
+
+interface Kept {
+  record: SessionRecord
+  /** Plugin clock, milliseconds. */
+  forgetAt: number
+}
+
+/**
+ * A session store in memory, for one process: sessions end with it.
+ *
+ * @param options `maxSessions`: how many live at once, default 100,000; when there are that many, sign-in answers 503 and nobody
+ * is evicted
+ */
+export function memoryStore ({ maxSessions = 100_000 }: { maxSessions?: number } = {}): SessionStore {
+  if (!Number.isSafeInteger(maxSessions) || maxSessions < 1) throw new RangeError('maxSessions must be a whole number, at least 1.')
+
+  const sessions = new Map<string, Kept>()
+  const idsByUser = new Map<UserId, Set<string>>()
+  /** When each user was revoked last, by the monotonic clock. */
+  const marks = new Map<UserId, number>()
+  const feed = createMemoryFeed()
+  let sweptAt = 0
+
+  function forget (id: string, { record: { userId } }: Kept): void {
+    sessions.delete(id)
+    const ids = idsByUser.get(userId)!
+    ids.delete(id)
+    if (ids.size === 0) idsByUser.delete(userId)
+  }
+
+  function end (id: string, now: number, keepFor: number): void {
+    const kept = sessions.get(id)
+    if (kept !== undefined) forget(id, kept)
+    feed.tell(id, now + keepFor)
+  }
+
+  const sweepAll = createSliced(function * () {
+    for (const [id, kept] of sessions) {
+      if (sweptAt >= kept.forgetAt) forget(id, kept)
+      yield
+    }
+    for (const [userId, at] of marks) {
+      if (performance.now() - at > MARK_LIFE) marks.delete(userId)
+      yield
+    }
+  })
+
+  function sweep (now: number): void {
+    if (Math.abs(now - sweptAt) < SWEEP_INTERVAL) return
+    sweptAt = now
+    sweepAll()
+  }
+
+  function recordOf (id: string, now: number): SessionRecord | null {
+    const kept = sessions.get(id)
+    return kept !== undefined && now < kept.forgetAt ? kept.record : null
+  }
+
+  return {
+    inProcess: true,
+
+    async create (session, { now, keepFor, elapsed }) {
+      const mark = marks.get(session.userId)
+      if (mark !== undefined && performance.now() - elapsed < mark) return false
+      if (sessions.size >= maxSessions) sweep(now)
+      if (sessions.size >= maxSessions) throw new Error(`the memory store is full: ${maxSessions} sessions`)
+      feed.begin(now)
+      sessions.set(session.id, { record: session, forgetAt: session.expiresAt + keepFor })
+      const ids = idsByUser.get(session.userId)
+      if (ids === undefined) idsByUser.set(session.userId, new Set([session.id]))
+      else ids.add(session.id)
+      return true
+    },
+
+    async rotate (attempt) {
+      const { sessionId, now, keepFor } = attempt
+      const record = recordOf(sessionId, now)
+      const { rotation, write } = decideRotation(record, attempt, now)
+      if (write === 'revoke') end(sessionId, now, keepFor)
+      else if (write !== null) {
+        const changed: SessionRecord = { ...record!, ...write }
+        sessions.set(sessionId, { record: changed, forgetAt: changed.expiresAt + keepFor })
+      }
+      return rotation
+    },
+
+    async confirm ({ sessionId, generation, now, keepFor }) {
+      const record = recordOf(sessionId, now)
+      if (record === null) return 'unknown'
+      if (generation > record.parentGeneration && generation < record.generation) {
+        end(sessionId, now, keepFor)
+        return 'reused'
+      }
+      if (generation === record.generation) sessions.get(sessionId)!.record = { ...record, confirmed: true, lastUsedAt: now }
+      return 'confirmed'
+    },
+
+    async revoke ({ sessionId, userId, mustExist, now, keepFor }) {
+      const record = recordOf(sessionId, now)
+      if (record === null ? mustExist : userId !== undefined && userId !== record.userId) return false
+      end(sessionId, now, keepFor)
+      return true
+    },
+
+    async revokeUser ({ userId, now, keepFor }) {
+      marks.set(userId, performance.now())
+      const ids = [...idsByUser.get(userId) ?? []]
+      for (const id of ids) end(id, now, keepFor)
+      return ids
+    },
+
+    async list ({ userId, now }) {
+      return [...idsByUser.get(userId) ?? []].map(id => sessions.get(id)!.record).filter(record => now < record.expiresAt)
+    },
+
+    async revokedSince (cursor, { now }) {
+      sweep(now)
+      return feed.read(cursor, now)
+    },
+
+    subscribe: feed.subscribe
+  }
+}
+
+/** Its writes are visible at once and in order, so that a count is a cursor and nothing has to be read twice. */
+function createMemoryFeed () {
+  const epoch = randomUUID()
+  const listeners = new Set<(sessionIds: readonly string[]) => void>()
+  /** In the order in which they were told; what is before `first` is forgotten, and cut off now and then. */
+  let told: Array<{ id: string, forgetAt: number }> = []
+  let first = 0
+  /** Who keeps coming back with an ended session must not fill the memory. */
+  const remembered = new Set<string>()
+  /** How many were cut off. */
+  let gone = 0
+  let beganAt: number | undefined
+  let readAt = 0
+
+  const forget = createSliced(function * () {
+    for (let entry = told[first]; entry !== undefined && readAt >= entry.forgetAt; entry = told[first]) {
+      remembered.delete(entry.id)
+      first++
+      yield
+    }
+    if (first * 2 < told.length) return
+    told = told.slice(first)
+    gone += first
+    first = 0
+  })
+
+  return {
+    /** It remembers from the first session on, or the first read: a session can begin before the server is ready. */
+    begin (now: number): void {
+      beganAt ??= now
+    },
+
+    tell (id: string, forgetAt: number): void {
+      if (remembered.has(id)) return
+      remembered.add(id)
+      told.push({ id, forgetAt })
+      for (const listener of listeners) listener([id])
+    },
+
+    read (cursor: string | null, now: number): RevocationPage {
+      beganAt ??= now
+      readAt = now
+      forget()
+      const from = Math.max(first, Number(cursor) - gone)
+      const page = told.slice(from, from + SLICE)
+      return {
+        epoch,
+        age: Math.max(0, now - beganAt),
+        sessionIds: page.map(({ id }) => id),
+        cursor: String(gone + from + page.length),
+        more: from + page.length < told.length
+      }
+    },
+
+    subscribe (listener: (sessionIds: readonly string[]) => void): () => void {
+      listeners.add(listener)
+      return () => { listeners.delete(listener) }
+    }
+  }
+}

@@ -1,0 +1,163 @@
+// The store of many processes: sessions in Redis or Valkey, each step one script.
+import { randomUUID } from 'node:crypto'
+import type { UserId } from '../../tokens/types.ts'
+import { createClockWatch } from './clock.ts'
+import { cursorWithin, type FeedPosition, positionOf } from './cursor.ts'
+import { fieldsOf, recordOf } from './fields.ts'
+import * as scripts from './scripts.ts'
+import type { Rotation, SessionStore } from '../../sessions/store.ts'
+
+type Argument = string | number
+
+/** What is used of an ioredis client (of a server, of Sentinels or of a Cluster), as @fastify/redis gives it. */
+export interface RedisClient {
+  readonly status?: string
+  evalsha (sha: string, keyCount: number, ...keysAndArguments: Argument[]): Promise<unknown>
+  eval (script: string, keyCount: number, ...keysAndArguments: Argument[]): Promise<unknown>
+  connect (): Promise<unknown>
+  duplicate (): RedisSubscriber
+}
+
+/** What is used of the second connection, which listens. */
+export interface RedisSubscriber {
+  readonly status?: string
+  connect (): Promise<unknown>
+  subscribe (channel: string): Promise<unknown>
+  on (event: 'ready' | 'error' | 'message', listener: (...values: string[]) => void): unknown
+  disconnect (): void
+}
+
+const PAGE = 20_000
+const BATCH = 500
+
+/**
+ * A session store in Redis or Valkey. Its clock is the server's. The client stays the application's: it is never closed.
+ *
+ * @param client an ioredis client
+ * @param options `prefix`: of every key, default `'dual-token:'`. All keys share one hash tag, so that a Cluster keeps them in one
+ * slot; a prefix with a hash tag of its own is used as it is. One prefix per set of users: services that share it list and end each
+ * other's sessions of equal user ids.
+ */
+export function redisStore (client: RedisClient, { prefix = 'dual-token:' }: { prefix?: string } = {}): SessionStore {
+  if (typeof client?.evalsha !== 'function') throw new TypeError('client must be an ioredis client.')
+  if (typeof prefix !== 'string') throw new TypeError('prefix must be a string.')
+  if (/^[^{]*\{\}/.test(prefix)) throw new TypeError('prefix must not have an empty hash tag.')
+  const base = /^[^{]*\{[^}]+\}/.test(prefix) ? prefix : `${prefix}{sessions}:`
+  const feed = `${base}revoked`
+  const epoch = `${base}epoch`
+  const indexes = `${base}user:`
+  const sessionKey = (id: string): string => `${base}session:${id}`
+  const indexKey = (userId: UserId): string => `${indexes}${JSON.stringify(userId)}`
+  const markKey = (userId: UserId): string => `${base}mark:${JSON.stringify(userId)}`
+
+  async function run ({ sha, text }: scripts.Script, keys: string[], values: Argument[]): Promise<unknown> {
+    if (client.status === 'wait') client.connect().catch(() => {}) // What it fails with, the next command says.
+    // A client that is not connected would queue the command, and run it when nobody waits for it any more.
+    if (client.status !== undefined && client.status !== 'ready') throw new Error(`the Redis client is not ready: ${client.status}`)
+    try {
+      const reply = await client.evalsha(sha, keys.length, ...keys, ...values)
+      // The application has begun a transaction on this connection: nothing is done yet, and may never be.
+      if (reply === 'QUEUED') throw new Error('the Redis client is in a transaction')
+      return reply
+    } catch (error) {
+      if (!(error instanceof Error) || !error.message.includes('NOSCRIPT')) throw error
+      return await client.eval(text, keys.length, ...keys, ...values)
+    }
+  }
+
+  /** Each batch is a step of its own: the ids of a user's sessions are known before the keys of a script can be named. */
+  async function inBatches<T> (ids: readonly string[], step: (batch: string[]) => Promise<T>): Promise<T[]> {
+    const results: T[] = []
+    for (let i = 0; i < ids.length; i += BATCH) results.push(await step(ids.slice(i, i + BATCH)))
+    return results
+  }
+
+  const hasStepped = createClockWatch()
+
+  /** @param over the id of an epoch that is to end here */
+  async function readPage ({ lowest, skip }: FeedPosition, keepFor: number, over = '') {
+    const sentAt = performance.now()
+    const [epochId, runId, age, clock, ids, score, passed] = await run(scripts.REVOKED_SINCE,
+      [feed, epoch], [lowest, skip, PAGE, keepFor, randomUUID(), over]) as [string, string, string, string, string[], string, number]
+    return { epochId, runId, age: Number(age), clock, ids, score, passed, hasStepped: hasStepped(Number(clock), sentAt, epochId) }
+  }
+
+  return {
+    async create (session, { now, keepFor, elapsed }) {
+      const life = session.expiresAt - now + keepFor
+      const created = await run(scripts.CREATE,
+        [sessionKey(session.id), indexKey(session.userId), markKey(session.userId), epoch, feed],
+        [Math.round(elapsed * 1000), life, keepFor, randomUUID(), session.id, ...fieldsOf(session)])
+      return Number(created) === 1
+    },
+
+    async rotate (attempt) {
+      const { sessionId, userId, generation, nonceHash, now, keepFor, rotate, grace, recovery, sliding, clockTolerance, ip, userAgent } = attempt
+      const reply = await run(scripts.ROTATE, [sessionKey(sessionId), indexKey(userId), feed], [
+        sessionId, JSON.stringify(userId), generation, nonceHash, now, keepFor, rotate ? 1 : 0, grace, recovery,
+        sliding?.lifetime ?? '', sliding?.maxLifetime ?? '', ip ?? '', userAgent ?? '', feed, indexes, clockTolerance
+      ])
+      return rotationOf(reply as string[])
+    },
+
+    async confirm ({ sessionId, generation, now, keepFor }) {
+      return await run(scripts.CONFIRM, [sessionKey(sessionId), feed], [sessionId, generation, now, keepFor, feed, indexes]) as
+        'confirmed' | 'reused' | 'unknown'
+    },
+
+    async revoke ({ sessionId, userId, mustExist, keepFor }) {
+      const told = await run(scripts.REVOKE, [sessionKey(sessionId), feed],
+        [sessionId, keepFor, feed, mustExist ? 1 : 0, userId === undefined ? '' : JSON.stringify(userId), indexes])
+      return Number(told) === 1
+    },
+
+    async revokeUser ({ userId, keepFor }) {
+      const index = indexKey(userId)
+      const ids = await run(scripts.MARK_USER, [index, markKey(userId)], []) as string[]
+      const ended = await inBatches(ids, async batch =>
+        await run(scripts.REVOKE_MANY, [index, feed, ...batch.map(sessionKey)], [keepFor, feed, ...batch]) as string[])
+      return ended.flat()
+    },
+
+    async list ({ userId, now }) {
+      const index = indexKey(userId)
+      const ids = await run(scripts.INDEX, [index], []) as string[]
+      const pages = await inBatches(ids, async batch =>
+        await run(scripts.READ_MANY, [index, ...batch.map(sessionKey)], batch) as string[][])
+      return pages.flat().map(recordOf).filter(record => now < record.expiresAt)
+    },
+
+    async revokedSince (cursor, { keepFor }) {
+      const position = positionOf(cursor)
+      let page = await readPage(position, keepFor)
+      if (page.hasStepped) page = await readPage(position, keepFor, page.epochId)
+      const began = position.began ?? page.clock
+      const more = page.ids.length === PAGE
+      return {
+        epoch: page.epochId + page.runId,
+        age: page.age,
+        sessionIds: page.ids,
+        more,
+        cursor: more ? cursorWithin(page.score, page.passed, began) : began
+      }
+    },
+
+    subscribe (onRevoked) {
+      const subscriber = client.duplicate()
+      // Both fail only while it is cut off: it connects again by itself, is then ready, and meanwhile polling goes on.
+      const ignore = (): void => {}
+      subscriber.on('error', ignore)
+      subscriber.on('ready', () => { subscriber.subscribe(feed).catch(ignore) })
+      subscriber.on('message', (_channel, ids) => onRevoked(ids!.split(' ')))
+      if (subscriber.status === 'wait') subscriber.connect().catch(ignore)
+      return () => subscriber.disconnect()
+    }
+  }
+}
+
+/** The outcome, the milliseconds since the last rotation ('' when there was none) and, of a granted one, its three numbers. */
+function rotationOf ([outcome, since, generation, issuedAt, expiresAt]: string[]): Rotation {
+  const sinceRotation = since === '' ? null : Number(since)
+  if (generation === undefined) return { outcome, sinceRotation } as Rotation
+  return { outcome, sinceRotation, generation: Number(generation), issuedAt: Number(issuedAt), expiresAt: Number(expiresAt) } as Rotation
+}

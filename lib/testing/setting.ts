@@ -1,0 +1,175 @@
+// A store → what each case of the contract works with: a user, a clock, and the calls with their usual arguments.
+import assert from 'node:assert/strict'
+import { randomInt } from 'node:crypto'
+import { createRandom, hashNonce } from '../sessions/session-claims.ts'
+import type {
+  CallContext, Confirmation, Rotation, RotationAttempt, RotationGranted, SessionRecord, SessionStore
+} from '../sessions/store.ts'
+import type { UserId } from '../tokens/types.ts'
+
+const HOUR = 3_600_000
+const DAY = 24 * HOUR
+
+export const GRACE = HOUR
+export const RECOVERY = DAY
+export const LIFETIME = 14 * DAY
+export const KEEP_FOR = 2 * HOUR + 60_000
+
+/** How much of a span may go by unnoticed while a case runs, where the store has a clock of its own. */
+const MARGIN = 10 * 60_000
+
+export interface StoreContractOptions {
+  /**
+   * For a store with a clock of its own: makes a session look as if so many milliseconds had gone by, by taking them from its
+   * `rotatedAt` and its `displacedAt` where these are not 0. The suite never waits. Without it the store's clock is taken to be
+   * the `now` that each call is told, and the edges of grace and recovery are tested to the millisecond.
+   */
+  backdate? (store: SessionStore, sessionId: string, milliseconds: number): Promise<unknown> | unknown
+  /** Fills a store up, so that it keeps no new session, and resolves to what makes room again. Without it, nothing is shown of a store that is full. */
+  fill? (store: SessionStore): Promise<() => Promise<unknown> | unknown>
+}
+
+export interface Setting {
+  readonly store: SessionStore
+  /** Of this case alone. */
+  readonly userId: string
+  /** What every call is told at this moment. */
+  context (): CallContext
+  /** Lets time go by, for a session and for the clock that calls are told. */
+  pass (milliseconds: number, ...sessions: SessionRecord[]): Promise<void>
+  /** Fills the store up, and resolves to what makes room again; null when it cannot be told how. */
+  readonly fill: (() => Promise<() => unknown>) | null
+  /** Spans that are still within a limit, the last of them as close to it as can be told. */
+  within (limit: number): number[]
+  /** Keeps a new session of the case's user. */
+  create (more?: Partial<SessionRecord>): Promise<SessionRecord>
+  /** Presents a generation's refresh token. */
+  rotate (session: SessionRecord, generation: number, more?: Partial<RotationAttempt>): Promise<Rotation>
+  confirm (session: SessionRecord, generation: number): ReturnType<SessionStore['confirm']>
+  revoke (sessionId: string, more?: { userId?: UserId, mustExist?: boolean }): Promise<boolean>
+  revokeUser (userId?: UserId): Promise<readonly string[]>
+  list (userId?: UserId): Promise<readonly SessionRecord[]>
+  /** The session as the store lists it. */
+  read (session: SessionRecord): Promise<SessionRecord>
+  /** All that the feed has to say, from a cursor or from the beginning. */
+  readFeed (cursor?: string | null): Promise<{ ids: Set<string>, cursor: string, epoch: string, age: number }>
+  /** That no token of a session serves, and that the feed was told. */
+  assertEnded (session: SessionRecord): Promise<void>
+  /** That a session is as it was, and that the feed was not told. */
+  assertUntouched (before: SessionRecord): Promise<void>
+}
+
+/** A new session, as sign-in makes one. */
+export function newSession (userId: UserId, now: number, more: Partial<SessionRecord> = {}): SessionRecord {
+  return {
+    id: createRandom(),
+    userId,
+    generation: 0,
+    parentGeneration: -1,
+    confirmed: false,
+    rotatedAt: 0,
+    displacedAt: 0,
+    issuedAt: now,
+    nonceHash: hashNonce(createRandom()),
+    createdAt: now,
+    expiresAt: now + LIFETIME,
+    lastUsedAt: now,
+    ip: '192.0.2.1',
+    userAgent: 'contract/1.0',
+    ...more
+  }
+}
+
+/** A user id that no other case uses. */
+export function newUserNumber (): number {
+  return randomInt(1, 2 ** 47)
+}
+
+/** Narrows a rotation to one that was granted, with this outcome. */
+export function assertGranted (rotation: Rotation, outcome: RotationGranted['outcome']): asserts rotation is RotationGranted {
+  assert.equal(rotation.outcome, outcome)
+}
+
+export function isGranted (rotation: Rotation): rotation is RotationGranted {
+  return ['rotated', 'repeated', 'recovered'].includes(rotation.outcome)
+}
+
+export function createSetting (store: SessionStore, { backdate, fill }: StoreContractOptions): Setting {
+  const userId = `user-${createRandom()}`
+  let now = Date.now()
+
+  const setting: Setting = {
+    store,
+    userId,
+    context: () => ({ now, keepFor: KEEP_FOR }),
+
+    async pass (milliseconds, ...sessions) {
+      now += milliseconds
+      if (backdate !== undefined) for (const { id } of sessions) await backdate(store, id, milliseconds)
+    },
+
+    fill: fill === undefined ? null : async () => await fill(store),
+
+    within: limit => backdate === undefined ? [0, 1, limit - 1, limit] : [0, limit - MARGIN],
+
+    async create (more) {
+      const session = newSession(userId, now, more)
+      assert.equal(await store.create(session, { now, keepFor: KEEP_FOR, elapsed: 0 }), true, 'the session is created')
+      return session
+    },
+
+    rotate: ({ id, userId, nonceHash }, generation, more) => store.rotate({
+      sessionId: id,
+      userId,
+      generation,
+      nonceHash,
+      rotate: true,
+      grace: GRACE,
+      recovery: RECOVERY,
+      clockTolerance: 0,
+      sliding: null,
+      ip: '198.51.100.2',
+      userAgent: 'contract/2.0',
+      now,
+      keepFor: KEEP_FOR,
+      ...more
+    }),
+
+    confirm: ({ id }, generation) => store.confirm({ sessionId: id, generation, now, keepFor: KEEP_FOR } satisfies Confirmation),
+    revoke: (sessionId, more) => store.revoke({ sessionId, mustExist: false, now, keepFor: KEEP_FOR, ...more }),
+    revokeUser: (id = userId) => store.revokeUser({ userId: id, now, keepFor: KEEP_FOR }),
+    list: (id = userId) => store.list({ userId: id, now, keepFor: KEEP_FOR }),
+
+    async read ({ id, userId }) {
+      const found = (await setting.list(userId)).find(session => session.id === id)
+      assert.ok(found, 'the session lives')
+      return found
+    },
+
+    async readFeed (cursor = null) {
+      const ids = new Set<string>()
+      for (;;) {
+        const page = await store.revokedSince(cursor, { now, keepFor: KEEP_FOR })
+        for (const id of page.sessionIds) ids.add(id)
+        if (!page.more) return { ids, cursor: page.cursor, epoch: page.epoch, age: page.age }
+        assert.notEqual(page.cursor, cursor, 'a page leads to the next one')
+        cursor = page.cursor
+      }
+    },
+
+    async assertEnded (session) {
+      for (const generation of [0, 1, 2, 3, 2 ** 31]) {
+        const { outcome } = await setting.rotate(session, generation)
+        assert.ok(outcome === 'revoked' || outcome === 'unknown', `generation ${generation} of an ended session is ${outcome}`)
+      }
+      assert.equal((await setting.list(session.userId)).some(({ id }) => id === session.id), false, 'an ended session is not listed')
+      assert.equal((await setting.readFeed()).ids.has(session.id), true, 'the feed tells of an ended session')
+    },
+
+    async assertUntouched (before) {
+      assert.deepEqual(await setting.read(before), before)
+      assert.equal((await setting.readFeed()).ids.has(before.id), false, 'the feed does not tell of a session that lives')
+    }
+  }
+  return setting
+}

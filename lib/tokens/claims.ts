@@ -1,0 +1,76 @@
+// The payload of a well-signed token → a verdict: are its claims ours, and is it the time for them (RFC 7519 section 4.1)?
+import type { Settings } from '../options/resolve.ts'
+import { isStamped } from '../sessions/session-claims.ts'
+import type { Claims } from './types.ts'
+import { isUserId } from './user.ts'
+import { refused, type Verdict } from './verdict.ts'
+
+const EXPIRED = refused('EXPIRED', 'expired')
+const NOT_AN_OBJECT = refused('INVALID', 'payload is not an object in UTF-8')
+const BAD_EXP = refused('INVALID', 'exp')
+const BAD_NBF = refused('INVALID', 'nbf')
+const BAD_IAT = refused('INVALID', 'iat')
+const OUT_OF_TIME = refused('INVALID', 'not valid yet, or for too long')
+const BAD_ISS = refused('INVALID', 'iss')
+const BAD_AUD = refused('INVALID', 'aud')
+const BAD_REFRESH = refused('INVALID', 'refresh')
+const BAD_USER_ID = refused('INVALID', 'user id')
+const BAD_SESSION = refused('INVALID', 'session')
+
+type Payload = Record<string, unknown>
+
+/** Judges a payload, null when it is no object, at a moment, in epoch seconds; at null, whatever the time. */
+export type JudgeClaims = (payload: Payload | null, now: number | null) => Verdict
+
+export function createJudgeClaims (settings: Settings): JudgeClaims {
+  const { accessLifetime, refreshLifetime, clockTolerance, skew, issuer, audience, userIdClaim, sessions } = settings
+
+  return function judgeClaims (payload, now) {
+    if (payload === null) return NOT_AN_OBJECT
+    const claims = sealObject(payload)
+
+    const { exp, nbf, iat, iss, aud, refresh } = claims
+    if (!isFinite(exp)) return BAD_EXP
+    const until = exp + clockTolerance
+    // Negated, so that a clock that says NaN lets nobody in.
+    if (now !== null && !(now < until)) return EXPIRED
+    if (nbf !== undefined && !isFinite(nbf)) return BAD_NBF
+    if (iat !== undefined && !isFinite(iat)) return BAD_IAT
+    if (issuer !== undefined && iss !== issuer) return BAD_ISS
+    if (audience !== undefined && aud !== audience && !(Array.isArray(aud) && aud.includes(audience))) return BAD_AUD
+    if (typeof refresh !== 'boolean') return BAD_REFRESH
+    if (!isUserId(claims[userIdClaim], userIdClaim)) return BAD_USER_ID
+    if (sessions !== null && !isStamped(claims)) return BAD_SESSION
+
+    const lifetime = refresh ? refreshLifetime : accessLifetime
+    const from = Math.max(
+      exp - lifetime - skew,
+      nbf === undefined ? -Infinity : nbf - clockTolerance,
+      iat === undefined ? -Infinity : iat - skew
+    )
+    if (now !== null && !(now >= from)) return OUT_OF_TIME
+    return { claims: claims as unknown as Claims, refusal: null, from, until }
+  }
+}
+
+function isFinite (value: unknown): value is number {
+  return Number.isFinite(value)
+}
+
+/** Inherits nothing, as its prototype is empty and frozen; an object without one would be several times slower to make and to read. */
+const Sealed = function () {} as unknown as new () => Payload
+Sealed.prototype = Object.freeze(Object.create(null))
+
+/** A frozen copy with nothing inherited, all the way down: no request can change, or be misled by, what another one sees. */
+function sealObject (source: Payload): Payload {
+  const sealed = new Sealed()
+  for (const name of Object.keys(source)) {
+    if (name !== '__proto__') sealed[name] = seal(source[name])
+  }
+  return Object.freeze(sealed)
+}
+
+function seal (value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  return Array.isArray(value) ? Object.freeze(value.map(seal)) : sealObject(value as Payload)
+}

@@ -1,0 +1,47 @@
+// A user's claims → the tokens of one sign-in, both from one reading of the clock.
+import { createFault } from '../errors.ts'
+import type { KeyRing } from '../keys/ring.ts'
+import type { Settings } from '../options/resolve.ts'
+import { MAX_TOKEN_LENGTH } from './split.ts'
+import type { Stamp } from '../sessions/session-claims.ts'
+import type { TokenReply } from './types.ts'
+import type { UserClaims } from './user.ts'
+
+/**
+ * Makes a pair, or an access token alone; with a stamp, for a session.
+ *
+ * @throws `FST_DUAL_TOKEN_USER_INVALID` when the claims do not fit a token
+ */
+export type Issue = <Need extends boolean>(claims: UserClaims, needRefreshToken: Need, stamp?: Stamp) => TokenReply<Need>
+
+export function createIssue (settings: Settings, ring: KeyRing): Issue {
+  const { accessLifetime, refreshLifetime, issuer, audience } = settings
+  const addressed = {
+    ...(issuer !== undefined && { iss: issuer }),
+    ...(audience !== undefined && { aud: audience })
+  }
+
+  function sign (claims: object): string {
+    const token = ring.sign(claims)
+    if (token.length <= MAX_TOKEN_LENGTH) return token
+    throw createFault('USER_INVALID', `A user's claims must fit a token of ${MAX_TOKEN_LENGTH} characters.`)
+  }
+
+  return function issue<Need extends boolean> (claims: UserClaims, needRefreshToken: Need, stamp?: Stamp) {
+    const now = seconds(stamp?.now ?? settings.now())
+    const access = { iat: now, exp: now + accessLifetime, ...(stamp && { sid: stamp.sid, gen: stamp.gen }) }
+    const refresh = stamp === undefined
+      ? { iat: now, exp: now + refreshLifetime }
+      : { iat: seconds(stamp.issuedAt), exp: seconds(stamp.expiresAt), sid: stamp.sid, gen: stamp.gen, n: stamp.nonce }
+    return {
+      token: sign({ ...claims, ...addressed, refresh: false, ...access }),
+      ...(needRefreshToken && { refresh_token: sign({ ...claims, ...addressed, refresh: true, ...refresh }) }),
+      token_type: 'Bearer',
+      expires_in: accessLifetime
+    } as TokenReply<Need>
+  }
+}
+
+function seconds (milliseconds: number): number {
+  return Math.floor(milliseconds / 1000)
+}

@@ -1,0 +1,62 @@
+// Token text → a verdict, in the one fixed order: length, memory, shape, header, signature, claims.
+import { LRUCache } from 'lru-cache'
+import type { JudgeClaims } from './claims.ts'
+import type { KeyRing } from '../keys/ring.ts'
+import type { Settings } from '../options/resolve.ts'
+import { MAX_TOKEN_LENGTH, parseSegment, split } from './split.ts'
+import { refused, type Accepted, type Verdict } from './verdict.ts'
+
+const TOO_LONG = refused('INVALID', 'too long')
+const MALFORMED = refused('INVALID', 'not a compact JWS')
+const BAD_SIGNATURE = refused('INVALID', 'signature')
+const NOT_JSON = refused('INVALID', 'not JSON')
+
+/** Judges a token as of now. Never throws. A token is remembered as the string it comes in: see `copyOf`. */
+export type Verify = (token: string) => Verdict
+
+/** One that remembers good tokens, and can be told to forget them all. */
+export type Verifier = Verify & { forget (): void }
+
+/**
+ * Makes the verifier of one plugin instance.
+ *
+ * Hashing the same token again for every request would be most of the plugin's cost, so good tokens are remembered by
+ * their exact text, with the span in which they are good. Bad ones are not: nobody can fill the memory with forgeries.
+ */
+export function createVerify (settings: Settings, ring: KeyRing, judgeClaims: JudgeClaims): Verifier {
+  const remembered = settings.cache === 0 ? undefined : new LRUCache<string, Accepted>({ max: settings.cache })
+
+  return Object.assign(verify, { forget: () => remembered?.clear() })
+
+  function verify (token: string): Verdict {
+    if (typeof token !== 'string') return MALFORMED
+    if (token.length > MAX_TOKEN_LENGTH) return TOO_LONG
+    const now = settings.now() / 1000
+
+    const known = remembered?.get(token)
+    if (known !== undefined) {
+      if (now >= known.from && now < known.until) return known
+      remembered!.delete(token)
+    }
+
+    const verdict = verifyAnew(token, now)
+    if (verdict.claims !== null) remembered?.set(token, verdict)
+    return verdict
+  }
+
+  function verifyAnew (token: string, now: number): Verdict {
+    const segments = split(token)
+    if (segments === null) return MALFORMED
+
+    const { header, payload, signature, input } = segments
+    try {
+      for (const key of ring.keysFor(header)) {
+        if (key.hasSigned(input, signature)) return judgeClaims(parseSegment(payload), now)
+      }
+      return BAD_SIGNATURE
+    } catch {
+      // The message of what was thrown quotes the token, so it goes no further.
+      return NOT_JSON
+    }
+  }
+}

@@ -1,0 +1,128 @@
+import { inspect } from 'node:util'
+import { test } from 'tap'
+import { memoryStore } from '../../lib/index.ts'
+import { readSessions } from '../../lib/options/sessions.ts'
+
+const store = memoryStore()
+const ACCESS = 7200
+const REFRESH = 1_209_600
+
+test('a store is enough: everything else has a default, durations in milliseconds', async t => {
+  t.strictSame(readSessions({ store }, ACCESS, REFRESH), {
+    store,
+    rotate: true,
+    grace: 10_000,
+    recovery: 86_400_000,
+    sliding: null,
+    pollInterval: 2000,
+    maxStaleness: 300_000,
+    onStale: 'deny',
+    storeTimeout: 1000,
+    onEvent: undefined,
+    clockTolerance: 0,
+    keepFor: 7_260_000
+  })
+})
+
+test('every member is taken as given, parts of a second too', async t => {
+  const onEvent = () => {}
+  t.strictSame(readSessions({
+    store,
+    rotate: true,
+    grace: 2.5,
+    recovery: '1h',
+    sliding: true,
+    maxLifetime: '30d',
+    pollInterval: 0.05,
+    maxStaleness: '1m',
+    onStale: 'allow',
+    storeTimeout: '250 s',
+    onEvent
+  }, 60, 86_400, 30), {
+    store,
+    rotate: true,
+    grace: 2500,
+    recovery: 3_600_000,
+    sliding: { lifetime: 86_400_000, maxLifetime: 2_592_000_000 },
+    pollInterval: 50,
+    maxStaleness: 60_000,
+    onStale: 'allow',
+    storeTimeout: 250_000,
+    onEvent,
+    clockTolerance: 30_000,
+    keepFor: 120_000
+  })
+})
+
+test('undefined is the same as absent', async t => {
+  const names = ['rotate', 'grace', 'recovery', 'sliding', 'maxLifetime', 'pollInterval', 'maxStaleness', 'onStale', 'storeTimeout', 'onEvent']
+  const absent = readSessions({ store }, ACCESS, REFRESH)
+  for (const name of names) t.strictSame(readSessions({ store, [name]: undefined }, ACCESS, REFRESH), absent, name)
+})
+
+test('the settings are frozen, and the option is not written to', async t => {
+  const settings = readSessions(Object.freeze({ store, sliding: true }), ACCESS, REFRESH)
+  t.ok(Object.isFrozen(settings))
+  t.ok(Object.isFrozen(settings.sliding))
+})
+
+test('a store may be an object of a class', async t => {
+  class Store {
+    async create () {}
+    async rotate () {}
+    async confirm () {}
+    async revoke () {}
+    async revokeUser () {}
+    async list () {}
+    async revokedSince () {}
+  }
+  const own = new Store()
+  t.equal(readSessions({ store: own }, ACCESS, REFRESH).store, own)
+})
+
+test('what is wrong with a member is said in one sentence', async t => {
+  const { list, ...listless } = memoryStore()
+  const aStore = 'must be a session store: memoryStore(), redisStore(client) or one of your own'
+  const aDuration = "must be seconds, or a string with a unit such as '15m', '2h' or '14d'"
+  const noDurations = [null, true, -1, NaN, Infinity, '', 'soon', '10', {}, [1], '101 years', 1e12]
+  const ofATimer = 'must be more than 0, and at most 24 days'
+
+  const cases: Array<[string, unknown[], string]> = [
+    ['store', [undefined, null, 'memory', memoryStore, {}, [], listless, { ...listless, list: true }], aStore],
+    ['rotate', [null, 0, 'true', {}], 'must be true or false'],
+    ['sliding', [null, 1, 'true', {}], 'must be true or false'],
+    ['onStale', [null, true, 'Deny', ''], "must be 'deny' or 'allow'"],
+    ['onEvent', [null, 'log', {}, []], 'must be a function'],
+    ...['grace', 'recovery', 'pollInterval', 'maxStaleness', 'storeTimeout', 'maxLifetime'].map((name): [string, unknown[], string] =>
+      [name, noDurations, aDuration]),
+    ['pollInterval', [0, '0s', 0.0001, '25d'], ofATimer],
+    ['storeTimeout', [0, '0s', 0.0004, '25d', 1e9], ofATimer],
+    ['maxStaleness', [0, 2, '2s'], 'must be longer than pollInterval'],
+    ['pollInterval', ['5m', 301], ''],
+    ['storetimeout', [1, undefined], 'is not known'],
+    ['constructor', [Object], 'is not known'],
+    ['maxSessions', [10], 'is not known']
+  ]
+  for (const [name, values, sentenceEnd] of cases) {
+    const message = sentenceEnd === '' ? 'Option sessions.maxStaleness must be longer than pollInterval.' : `Option sessions.${name} ${sentenceEnd}.`
+    for (const value of values) {
+      t.throws(
+        () => readSessions({ store, [name]: value }, ACCESS, REFRESH),
+        { code: 'FST_DUAL_TOKEN_OPTION_INVALID', message },
+        `${name}: ${inspect(value, { depth: 0 })}`
+      )
+    }
+  }
+})
+
+test('members that do not go together are refused', async t => {
+  t.throws(() => readSessions({ store, rotate: false, sliding: true }, ACCESS, REFRESH), { message: 'Option sessions.sliding needs rotate.' })
+  const short = { message: 'Option sessions.maxLifetime must not be shorter than refreshExpiresIn.' }
+  t.throws(() => readSessions({ store, sliding: true, maxLifetime: '13d' }, ACCESS, REFRESH), short)
+  t.doesNotThrow(() => readSessions({ store, sliding: true, maxLifetime: '14d' }, ACCESS, REFRESH))
+  t.doesNotThrow(() => readSessions({ store, sliding: false, maxLifetime: '13d' }, ACCESS, REFRESH), 'no session slides')
+})
+
+test('grace and recovery may be nothing', async t => {
+  t.match(readSessions({ store, grace: 0, recovery: '0s' }, ACCESS, REFRESH), { grace: 0, recovery: 0 })
+})

@@ -1,0 +1,73 @@
+import { test } from 'tap'
+import { apps, SECRET, USER } from '../../bench/apps.ts'
+import { benchGuardedRoute } from '../../bench/guarded-route.ts'
+import { benchIssue } from '../../bench/issue.ts'
+import { benchKeys } from '../../bench/keys.ts'
+import { ratio, report } from '../../bench/measure.ts'
+import { benchRefused } from '../../bench/refused.ts'
+import { benchSessions } from '../../bench/sessions.ts'
+import { benchVerify } from '../../bench/verify.ts'
+import { startRedis, withoutServer } from '../support/redis.ts'
+
+const SMALL = { rounds: 1, count: 40, warmUp: 1, tokens: 10 }
+
+// Each benchmark fails by itself when an answer is not the one it expects.
+for (const [name, bench, lines] of [
+  ['guarded route', benchGuardedRoute, [
+    'bare Fastify', 'ours, one token', 'ours, 10 tokens', 'ours, new tokens', 'ours, no cache', 'fast-jwt alone, new tokens',
+    'ours, one EdDSA token', '@fastify/jwt, one token', 'ours ÷ bare', 'ours, EdDSA ÷ HS256', '@fastify/jwt ÷ ours', 'ours ÷ fast-jwt alone, new tokens'
+  ]],
+  ['refused', benchRefused, ['let through', 'no token', 'a token that is none ÷ let through', 'bytes in the log for a token that is none:']],
+  ['verify', benchVerify, ['first seen', 'first seen, fast-jwt', 'hot', 'first seen: ours ÷ fast-jwt']],
+  ['issue', benchIssue, ['pair', 'pair, @fastify/jwt', 'access token', 'pair: @fastify/jwt ÷ ours']],
+  ['keys', benchKeys, ['HS256, sign', 'EdDSA, first seen', 'PS256, hot', 'sign: RS256 ÷ HS256', 'hot: EdDSA ÷ HS256']]
+] as const) {
+  test(`the ${name} benchmark runs every case and names what it compares`, async t => {
+    const text = await bench(SMALL)
+    for (const line of lines) t.match(text, `\n  ${line} `)
+    t.notMatch(text, /NaN|Infinity|undefined/)
+  })
+}
+
+for (const place of ['memory', 'Redis'] as const) {
+  test(`the sessions benchmark runs every case in ${place} and names what it compares`, { skip: place === 'Redis' && withoutServer }, async t => {
+    const text = await benchSessions(SMALL, place === 'Redis' ? (await startRedis(t)).url : undefined)
+    for (const line of ['no sessions', 'sessions in memory, 10 tokens', 'in memory ÷ none', 'in memory']) t.match(text, `\n  ${line} `)
+    const lines = ['sessions in Redis, 10 tokens', 'in Redis ÷ none', 'in Redis ÷ in memory', 'round trips to Redis for one refresh: 1.00']
+    for (const line of lines) t.equal(text.includes(`\n  ${line}`), place === 'Redis', line)
+    t.notMatch(text, /NaN|Infinity|undefined/)
+  })
+}
+
+test('the applications that are compared give one answer to one token', async t => {
+  const issuer = await apps.guarded()
+  const { token: shared } = await issuer.dualToken.issueTokens(USER)
+  for (const [name, createApp] of Object.entries(apps)) {
+    const app = await createApp()
+    const { token } = name === 'guarded, EdDSA' ? await app.dualToken.issueTokens(USER) : { token: shared }
+    const answer = await app.inject({ url: '/', headers: { authorization: `Bearer ${token}` } })
+    t.equal(answer.statusCode, 200, name)
+    t.equal(answer.body, '{"user_id":42}', name)
+    await app.close()
+  }
+  await issuer.close()
+})
+
+test('the applications that are compared refuse a forged token, the bare one apart', async t => {
+  for (const [name, createApp] of Object.entries(apps)) {
+    const app = await createApp()
+    const { statusCode } = await app.inject({ url: '/', headers: { authorization: `Bearer ${SECRET}` } })
+    t.equal(statusCode, name === 'bare' ? 200 : 401, name)
+    await app.close()
+  }
+})
+
+test('a ratio is the median of the ratios of each round', t => {
+  const sample = (cpu: number) => ({ cpu, perSecond: 1 })
+  const samples = { slow: [2, 30, 8].map(sample), fast: [1, 10, 2].map(sample) }
+  t.equal(ratio(samples, ['slow', 'fast']), 3)
+  t.equal(ratio({ ...samples, base: [0, 5, 0].map(sample) }, ['slow', 'fast', 'base']), 4)
+  t.equal(ratio({ slow: samples.slow.slice(1), fast: samples.fast.slice(1) }, ['slow', 'fast']), 3.5)
+  t.match(report('Title', samples, { 'slow ÷ fast': ['slow', 'fast'] }), /^Title\n.*CPU µs +per second\n/)
+  t.end()
+})

@@ -1,0 +1,212 @@
+import { test } from 'tap'
+import { decideRotation, type RotationAttempt, type SessionRecord } from '../../lib/index.ts'
+
+const GRACE = 10_000
+const RECOVERY = 86_400_000
+const KEEP_FOR = 7_260_000
+/** The store's clock and the plugin's differ: no decision may take one for the other. */
+const ROTATED_AT = 5_000_000
+const NOW = 1_750_000_000_000
+const EXPIRES_AT = NOW + 1_000_000
+
+/** A session at generation 5 that was rotated from 3: a recovery displaced 4. */
+const RECORD: SessionRecord = {
+  id: 'session',
+  userId: 7,
+  generation: 5,
+  parentGeneration: 3,
+  confirmed: false,
+  rotatedAt: ROTATED_AT,
+  displacedAt: ROTATED_AT - 1000,
+  issuedAt: NOW - 60_000,
+  nonceHash: 'nonce hash',
+  createdAt: NOW - 100_000,
+  expiresAt: EXPIRES_AT,
+  lastUsedAt: NOW - 50_000,
+  ip: '192.0.2.1',
+  userAgent: 'old'
+}
+
+/** A session as sign-in made it. */
+const NEW: SessionRecord = { ...RECORD, generation: 0, parentGeneration: -1, rotatedAt: 0, displacedAt: 0 }
+
+const ATTEMPT: RotationAttempt = {
+  sessionId: 'session',
+  userId: 7,
+  generation: 5,
+  nonceHash: 'nonce hash',
+  rotate: true,
+  grace: GRACE,
+  recovery: RECOVERY,
+  sliding: null,
+  clockTolerance: 0,
+  ip: '198.51.100.2',
+  userAgent: 'new',
+  now: NOW,
+  keepFor: KEEP_FOR
+}
+
+function decide (record: Partial<SessionRecord>, attempt: Partial<RotationAttempt>, sinceRotation: number) {
+  return decideRotation({ ...RECORD, ...record }, { ...ATTEMPT, ...attempt }, ROTATED_AT + sinceRotation)
+}
+
+function denied (outcome: string, sinceRotation: number | null) {
+  return { rotation: { outcome, sinceRotation }, write: outcome === 'reused' ? 'revoke' : null }
+}
+
+function repeated (sinceRotation: number) {
+  const { generation, issuedAt, expiresAt } = RECORD
+  return { rotation: { outcome: 'repeated', generation, issuedAt, expiresAt, sinceRotation }, write: null }
+}
+
+function written (generation: number, rotatedAt: number, moves: Partial<SessionRecord>) {
+  return {
+    generation, confirmed: false, rotatedAt, issuedAt: NOW, expiresAt: EXPIRES_AT, lastUsedAt: NOW, ip: '198.51.100.2', userAgent: 'new', ...moves
+  }
+}
+
+function rotated (from: number, sinceRotation: number | null, clock = ROTATED_AT + (sinceRotation ?? 0)) {
+  return {
+    rotation: { outcome: 'rotated', generation: from + 1, issuedAt: NOW, expiresAt: EXPIRES_AT, sinceRotation },
+    write: written(from + 1, clock, { parentGeneration: from, displacedAt: clock })
+  }
+}
+
+function recovered (sinceRotation: number) {
+  return {
+    rotation: { outcome: 'recovered', generation: 6, issuedAt: NOW, expiresAt: EXPIRES_AT, sinceRotation },
+    write: written(6, ROTATED_AT + sinceRotation, {})
+  }
+}
+
+const EVERY_GENERATION = [0, 1, 2, 3, 4, 5, 6, 7, 2 ** 31]
+
+test('a session that is not known is unknown', async t => {
+  for (const generation of EVERY_GENERATION) {
+    t.strictSame(decideRotation(null, { ...ATTEMPT, generation }, 0), denied('unknown', null))
+    t.strictSame(decideRotation(null, { ...ATTEMPT, generation, rotate: false }, 0), denied('unknown', null))
+  }
+})
+
+test("a session is expired from its end on, by the plugin's clock, whatever else is wrong", async t => {
+  for (const generation of EVERY_GENERATION) {
+    for (const more of [{}, { nonceHash: '' }, { userId: 8 }, { rotate: false }]) {
+      for (const now of [EXPIRES_AT, EXPIRES_AT + 1, EXPIRES_AT + KEEP_FOR]) {
+        t.strictSame(decide({}, { generation, now, ...more }, 0), denied('expired', 0))
+      }
+    }
+  }
+  t.strictSame(decide({}, { now: EXPIRES_AT - 1 }, 0), repeated(0))
+})
+
+test('a wrong nonce and the id of another user end the session, whatever the generation', async t => {
+  for (const generation of EVERY_GENERATION) {
+    for (const rotate of [true, false]) {
+      for (const more of [{ nonceHash: 'nonce hasH' }, { nonceHash: '' }, { userId: '7' }, { userId: 8 }, { userId: '' }]) {
+        for (const since of [0, GRACE, GRACE + 1]) t.strictSame(decide({}, { generation, rotate, ...more }, since), denied('reused', since))
+      }
+    }
+  }
+})
+
+test('the current generation is repeated within grace, and rotated after it, confirmed or not', async t => {
+  for (const confirmed of [true, false]) {
+    for (const since of [0, 1, GRACE - 1, GRACE]) t.strictSame(decide({ confirmed }, {}, since), repeated(since), `after ${since} ms`)
+    for (const since of [GRACE + 1, RECOVERY, RECOVERY + 1]) t.strictSame(decide({ confirmed }, {}, since), rotated(5, since), `after ${since} ms`)
+  }
+})
+
+test("the login's own token is rotated, never repeated", async t => {
+  for (const clock of [0, 1, GRACE, GRACE + 1, ROTATED_AT]) {
+    for (const grace of [0, GRACE, Number.MAX_SAFE_INTEGER]) {
+      t.strictSame(decideRotation(NEW, { ...ATTEMPT, generation: 0, grace }, clock), rotated(0, null, clock))
+    }
+  }
+})
+
+test('a generation above the current one is adopted, grace or not', async t => {
+  for (const since of [0, GRACE, GRACE + 1]) {
+    for (const generation of [6, 7, 2 ** 31 - 1]) t.strictSame(decide({}, { generation }, since), rotated(generation, since))
+  }
+  t.strictSame(decideRotation(NEW, { ...ATTEMPT, generation: 4 }, 9), rotated(4, null, 9))
+})
+
+test('below the current generation, an attempt sent before it was made is late: nothing happens', async t => {
+  const now = RECORD.issuedAt - 1
+  for (const confirmed of [true, false]) {
+    for (const since of [GRACE + 1, RECOVERY, RECOVERY + 1]) {
+      for (const generation of [0, 1, 2, 3, 4]) t.strictSame(decide({ confirmed }, { generation, now }, since), denied('late', since))
+    }
+    for (const generation of [0, 1, 2, 4]) t.strictSame(decide({ confirmed }, { generation, now }, GRACE), denied('late', GRACE))
+    t.strictSame(decide({ confirmed }, { generation: 3, now }, GRACE), repeated(GRACE))
+    t.strictSame(decide({ confirmed }, { generation: 3, now, nonceHash: '' }, GRACE + 1), denied('reused', GRACE + 1))
+  }
+  t.strictSame(decide({ confirmed: true }, { generation: 3, now: RECORD.issuedAt }, GRACE + 1), denied('reused', GRACE + 1))
+})
+
+test('the parent is repeated within grace, confirmed or not', async t => {
+  for (const confirmed of [true, false]) {
+    for (const recovery of [0, RECOVERY]) {
+      for (const since of [0, GRACE - 1, GRACE]) t.strictSame(decide({ confirmed }, { generation: 3, recovery }, since), repeated(since))
+    }
+  }
+})
+
+test('the parent is recovered after grace, within recovery of its own rotation, when its successor was not seen in use', async t => {
+  for (const since of [GRACE + 1, RECOVERY - 1000 - 1, RECOVERY - 1000]) {
+    t.strictSame(decide({}, { generation: 3 }, since), recovered(since), `after ${since} ms`)
+  }
+  for (const since of [RECOVERY - 1000 + 1, RECOVERY + 1]) t.strictSame(decide({}, { generation: 3 }, since), denied('reused', since), `after ${since} ms`)
+})
+
+test('the parent after grace ends the session when its successor was seen in use, or without recovery', async t => {
+  for (const since of [GRACE + 1, RECOVERY]) {
+    t.strictSame(decide({ confirmed: true }, { generation: 3 }, since), denied('reused', since))
+    t.strictSame(decide({}, { generation: 3, recovery: 0 }, since), denied('reused', since))
+  }
+})
+
+test('any other generation ends the session, grace or not: one below the parent, one that a recovery displaced', async t => {
+  for (const generation of [0, 1, 2, 4]) {
+    for (const confirmed of [true, false]) {
+      for (const since of [0, GRACE, GRACE + 1]) t.strictSame(decide({ confirmed }, { generation }, since), denied('reused', since))
+    }
+  }
+})
+
+test('a clock that was set back by less than grace does not end it', async t => {
+  t.strictSame(decide({}, {}, -5000), repeated(0))
+  t.strictSame(decide({}, { generation: 3 }, -5000), repeated(0))
+})
+
+test('a clock that was set back by more than grace gives no displaced token its grace again', async t => {
+  for (const back of [GRACE + 1, 3_600_000]) {
+    t.match(decide({ confirmed: true }, { generation: 3 }, -back), denied('reused', 0))
+    t.match(decide({}, {}, -back), { rotation: { outcome: 'rotated', generation: 6 } }, 'the current one is renewed')
+    t.match(decide({}, { generation: 3 }, -back), { rotation: { outcome: 'recovered', generation: 6 } }, 'a lost reply is')
+  }
+  t.match(decide({}, { generation: 3 }, -RECOVERY - 1001), denied('reused', 0))
+})
+
+test('without rotation the current generation serves, whenever, and nothing is written but who used it', async t => {
+  const used = { lastUsedAt: NOW, ip: '198.51.100.2', userAgent: 'new' }
+  for (const since of [0, GRACE, GRACE + 1, RECOVERY + 1]) {
+    for (const generation of [5, 6]) t.strictSame(decide({}, { generation, rotate: false }, since), { ...repeated(since), write: used })
+    for (const generation of [0, 3, 4]) t.strictSame(decide({}, { generation, rotate: false }, since), denied('reused', since))
+  }
+})
+
+test('a sliding end moves with each step, and never beyond its absolute end', async t => {
+  const cases: Array<[Partial<RotationAttempt>, number, number]> = [
+    [{ generation: 5 }, GRACE + 1, NOW + 3_000_000],
+    [{ generation: 3 }, GRACE + 1, NOW + 3_000_000],
+    [{ generation: 9 }, 0, NOW + 3_000_000],
+    [{ generation: 5, sliding: { lifetime: 3_000_000, maxLifetime: 3_100_000 } }, GRACE + 1, RECORD.createdAt + 3_100_000],
+    [{ generation: 5, sliding: { lifetime: 3_000_000, maxLifetime: 3_099_999 } }, GRACE + 1, RECORD.createdAt + 3_099_999]
+  ]
+  for (const [attempt, since, expiresAt] of cases) {
+    const decision = decide({}, { sliding: { lifetime: 3_000_000, maxLifetime: 4_000_000 }, ...attempt }, since)
+    t.match(decision, { rotation: { expiresAt }, write: { expiresAt } })
+  }
+  t.strictSame(decide({}, { sliding: { lifetime: 3_000_000, maxLifetime: 4_000_000 } }, GRACE), repeated(GRACE))
+})

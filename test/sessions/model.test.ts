@@ -1,0 +1,57 @@
+// Random games of clients, thieves and failing stores against the real plugin, in virtual time. MODEL_RUNS and MODEL_SEED play more and others.
+import fc from 'fast-check'
+import t, { type Test } from 'tap'
+import { bursts } from '../support/model/bursts.ts'
+import { carelessFeed, flushedFeed, lateFeed } from '../support/model/feed.ts'
+import type { Game } from '../support/model/game.ts'
+import { honestClient } from '../support/model/honest.ts'
+import { logout } from '../support/model/logout.ts'
+import { slowLogin } from '../support/model/slow-login.ts'
+import { busyTabs, EXCUSED, promptTabs } from '../support/model/tabs.ts'
+import { thief } from '../support/model/thief.ts'
+import type { World } from '../support/model/world.ts'
+
+const SEED = Number(process.env.MODEL_SEED ?? 1)
+const RUNS = Number(process.env.MODEL_RUNS ?? 200)
+
+/** @returns what fast-check found, the smallest game and the seed included, and how many games were excused */
+async function playAll<Draw, Place extends World> (t: Test, { open, draws, play }: Game<Draw, Place>) {
+  const world = await open()
+  t.teardown(() => world.close())
+  let excused = 0
+  const property = fc.asyncProperty(draws, async draw => {
+    const flaw = await world.time.run(() => play(world, draw))
+    if (flaw === EXCUSED) excused++
+    else if (flaw !== null) throw new Error(flaw)
+  })
+  return { details: await fc.check(property, { seed: SEED, numRuns: RUNS }), excused: () => excused }
+}
+
+function rule<Draw, Place extends World> (name: string, game: Game<Draw, Place>): void {
+  t.test(name, async t => {
+    const { details } = await playAll(t, game)
+    t.notOk(details.failed, fc.defaultReportMessage(details) ?? 'in every game')
+  })
+}
+
+rule('an honest client with one refresh in flight stays signed in, whatever is lost, until the recovery window has passed', honestClient)
+rule('tabs on one jar stay signed in when no exchange is under way as grace runs out', bursts)
+rule('tabs that ask only when the access token has run out stay signed in while a request and a reply take less than grace', promptTabs)
+rule('a thief and the owner do not both get a second token that the other has not', thief)
+rule('a logout is final, amid refreshes too', logout)
+rule('a logout reaches the other process with the next poll, also when it is committed late', lateFeed)
+rule('a logout stays one when the store forgets everything', flushedFeed)
+rule('a sign-in that began before its user was revoked is refused', slowLogin)
+
+t.test('tabs that try again are logged out only across the edge of grace, and rarely', async t => {
+  const { details, excused } = await playAll(t, busyTabs)
+  t.notOk(details.failed, fc.defaultReportMessage(details) ?? 'in every game')
+  t.comment(`three busy tabs were logged out in ${excused()} of ${RUNS} games`)
+  t.ok(excused() <= RUNS * 0.08, `${excused()} of ${RUNS} games`)
+})
+
+t.test('a store that reads on from its cursor, without the minute before it, misses logouts that are committed late', async t => {
+  const { details } = await playAll(t, carelessFeed)
+  t.ok(details.failed)
+  t.match(String(details.errorInstance), /a process that has polled lets an ended session pass/)
+})

@@ -1,0 +1,89 @@
+// Servers with sessions as processes of their own, and what a client says to them over HTTP.
+import type { Test } from 'tap'
+import type { DualTokenOptions } from '../../lib/index.ts'
+import { node, startServer, type ServerProcess } from './server-process.ts'
+import { claimsIn } from './tokens.ts'
+
+export type { ServerProcess }
+
+export type SessionProcessOptions = Omit<NonNullable<DualTokenOptions['sessions']>, 'store' | 'onEvent'>
+
+export interface Reply {
+  readonly status: number
+  readonly headers: Headers
+  readonly body: Readonly<Record<string, unknown>>
+}
+
+/** What a client keeps of a sign-in or a refresh. */
+export interface Tokens {
+  readonly access: string
+  readonly refresh: string
+}
+
+/** Starts a server whose sessions are in a Redis, and waits until it listens; it ends with the test. */
+export function startSessionServer (t: Test, redisUrl: string, options: SessionProcessOptions = {}): Promise<ServerProcess> {
+  const file = new URL('session-server.ts', import.meta.url).pathname
+  return startServer(t, node(file), { REDIS_URL: redisUrl, SESSION_OPTIONS: JSON.stringify(options) })
+}
+
+async function send ({ url }: ServerProcess, method: string, path: string, token?: string, body?: object): Promise<Reply> {
+  const response = await fetch(url + path, {
+    method,
+    headers: {
+      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+      ...(body !== undefined && { 'content-type': 'application/json' })
+    },
+    ...(body !== undefined && { body: JSON.stringify(body) })
+  })
+  const text = await response.text()
+  return { status: response.status, headers: response.headers, body: text === '' ? {} : JSON.parse(text) }
+}
+
+export function login (server: ServerProcess, username = 'a'): Promise<Reply> {
+  return send(server, 'POST', '/authorizations', undefined, { username })
+}
+
+export function refresh (server: ServerProcess, token: string): Promise<Reply> {
+  return send(server, 'PUT', '/authorizations', token)
+}
+
+export function logout (server: ServerProcess, token: string): Promise<Reply> {
+  return send(server, 'DELETE', '/authorizations', token)
+}
+
+/** Asks a guarded route. */
+export function visit (server: ServerProcess, token: string): Promise<Reply> {
+  return send(server, 'GET', '/me', token)
+}
+
+/** The tokens of a reply, which must be 201. */
+export function tokensOf ({ status, body }: Reply): Tokens {
+  if (status !== 201) throw new Error(`The reply was ${status} ${String(body.code)}`)
+  return { access: String(body.token), refresh: String(body.refresh_token) }
+}
+
+export async function signIn (server: ServerProcess, username?: string): Promise<Tokens> {
+  return tokensOf(await login(server, username))
+}
+
+/** Asks again as long as the answer is 503: what a client does in an outage. */
+export async function patiently (ask: () => Promise<Reply>): Promise<Reply> {
+  for (;;) {
+    const reply = await ask()
+    if (reply.status !== 503) return reply
+  }
+}
+
+/** Asks again until the answer has that status: what is waited for is another process. */
+export async function until (status: number, ask: () => Promise<Reply>): Promise<Reply> {
+  for (;;) {
+    const reply = await ask()
+    if (reply.status === status) return reply
+  }
+}
+
+/** The session and the generation that a token is of. */
+export function sessionIn (token: string): { sid: string, gen: number, n: string } {
+  const { sid, gen, n } = claimsIn(token)
+  return { sid: String(sid), gen: Number(gen), n: String(n) }
+}
