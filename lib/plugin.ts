@@ -3,7 +3,9 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { createAuthentication } from './access/authenticate.ts'
 import { createJudgeClaims } from './tokens/claims.ts'
-import { createDualToken } from './instance.ts'
+import { createDualToken } from './instance/dual-token.ts'
+import type { DualToken } from './instance/types.ts'
+import type { Guard } from './access/types.ts'
 import { createRefusals } from './errors.ts'
 import { createGuards, GUARDS } from './access/guards.ts'
 import { createIssue } from './tokens/issue.ts'
@@ -80,3 +82,13 @@ async function registerDualToken (fastify: FastifyInstance, options: DualTokenOp
  * @throws `FST_DUAL_TOKEN_OPTION_INVALID` at boot, with one sentence that says which option is wrong
  */
 export const dualToken = fp(registerDualToken, { fastify: '5.x', name: 'fastify-dual-token' })
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Lets access tokens pass. Anonymous → 401; a refresh token → 403. */
+    loginRequired: Guard
+    /** Lets refresh tokens pass; anything else → 403. */
+    refreshRequired: Guard
+    dualToken: DualToken
+  }
+}

@@ -1,4 +1,4 @@
-// A list of leaked JWT secrets, one a line → lib/leaked-secrets.ts: `npx tsx scripts/leaked-secrets.ts jwt.secrets.list`.
+// A list of leaked JWT secrets, one a line → lib/keys/leaked.ts: `npx tsx scripts/leaked-secrets.ts jwt.secrets.list`.
 // The list: https://github.com/wallarm/jwt-secrets
 import { createHash } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'

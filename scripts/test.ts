@@ -1,4 +1,4 @@
-// tap with the gate of full coverage, where no test is skipped; elsewhere without the gate. Arguments are tap's: `npm test -- test/keys.test.ts`.
+// tap with the gate of full coverage, where no test is skipped; elsewhere without the gate. Arguments are tap's: `npm test -- test/keys`.
 import { spawnSync } from 'node:child_process'
 import { withoutBrowser } from '../test/support/browser.ts'
 import { withoutServer, withoutSteppedClock } from '../test/support/redis.ts'

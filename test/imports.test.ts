@@ -1,27 +1,32 @@
-// Imports go one way, from the plain to the particular, and steps know of Fastify by its types alone.
+// The rooms of lib: which may import which, and what they may import of the world.
 import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, normalize } from 'node:path'
 import { test } from 'tap'
 
-/** Each file may import those of earlier ranks, and of its own rank those before it; a folder stands for all its files. */
-const RANKS: string[][] = [
-  ['errors', 'key-types', 'types', 'sessions/store', 'sessions/events', 'option-types'],
-  ['durations', 'ed25519', 'roca', 'guessable', 'leaked-secrets', 'secrets', 'key-source', 'key-options', 'jwks-options', 'user', 'route-options', 'session-options', 'options', 'define-routes'],
-  ['segments', 'verdict', 'signature', 'jwt', 'keys', 'set-keys'],
-  ['sessions/'],
-  ['extract', 'claims', 'verify', 'issue', 'sign-in', 'refresh'],
-  ['authenticate', 'replies', 'openapi', 'jwks', 'guards', 'ready-route', 'session-routes', 'routes'],
-  ['dual-token', 'plugin'],
-  ['contract/'],
-  ['index', 'testing', 'keygen', 'cli'],
-  ['client-types', 'client']
-]
+/** Each room, or file beside the rooms, and those it may import. */
+const ROOMS: Readonly<Record<string, readonly string[]>> = {
+  errors: [],
+  client: [],
+  keys: ['errors'],
+  tokens: ['errors', 'keys'],
+  sessions: ['errors', 'tokens'],
+  stores: ['sessions', 'tokens'],
+  options: ['errors', 'keys', 'tokens', 'sessions'],
+  openapi: ['errors'],
+  access: ['errors', 'tokens', 'sessions', 'openapi'],
+  routes: ['errors', 'keys', 'tokens', 'sessions', 'options', 'openapi', 'access'],
+  instance: ['errors', 'keys', 'tokens', 'sessions', 'routes'],
+  plugin: ['errors', 'keys', 'tokens', 'sessions', 'options', 'access', 'routes', 'instance'],
+  testing: ['sessions', 'tokens'],
+  cli: ['keys'],
+  index: ['errors', 'keys', 'tokens', 'sessions', 'stores', 'options', 'openapi', 'access', 'instance', 'plugin']
+}
 
 /** The only files that may import Fastify's world at run time; every other one is a step, tested with plain values. */
-const RUN_TIME = new Map([['errors', ['@fastify/error']], ['jwt', ['@fastify/jwt']], ['plugin', ['fastify-plugin']]])
+const RUN_TIME = new Map([['errors', ['@fastify/error']], ['keys/sign', ['@fastify/jwt']], ['plugin', ['fastify-plugin']]])
 
 const FOLDER = new URL('../lib/', import.meta.url)
 const IMPORT = /^(?:import|export)\s+(type\s)?[^'"`;]*?\bfrom\s+'([^']+)'|^import\s+()'([^']+)'/gm
-const ORDER = RANKS.flat()
 
 interface Import {
   readonly typeOnly: boolean
@@ -32,42 +37,70 @@ const files = readdirSync(FOLDER, { recursive: true, encoding: 'utf8' })
   .filter(file => file.endsWith('.ts'))
   .map(file => file.slice(0, -3))
 
+function sourceOf (file: string): string {
+  return readFileSync(new URL(`${file}.ts`, FOLDER), 'utf8')
+}
+
 function importsOf (file: string): Import[] {
-  const source = readFileSync(new URL(`${file}.ts`, FOLDER), 'utf8')
-  return [...source.matchAll(IMPORT)].map(([, type, from, , bare]) => ({ typeOnly: type !== undefined, from: from ?? bare! }))
+  return [...sourceOf(file).matchAll(IMPORT)].map(([, type, from, , bare]) => ({ typeOnly: type !== undefined, from: from ?? bare! }))
 }
 
-function placeOf (file: string): number {
-  return ORDER.findIndex(name => name.endsWith('/') ? file.startsWith(name) : file === name)
+/** The files of lib that a file imports, types included. */
+function neighboursOf (file: string): string[] {
+  return importsOf(file).filter(({ from }) => from.startsWith('.')).map(({ from }) => normalize(join(dirname(file), from)).replace(/\.ts$/, ''))
 }
 
-test('every file of lib has its place, and every place its file', async t => {
-  for (const file of files) t.not(placeOf(file), -1, file)
-  for (const name of ORDER.filter(name => !name.endsWith('/'))) t.ok(files.includes(name), name)
+function roomOf (file: string): string {
+  return file.split('/')[0]!
+}
+
+test('every file of lib is in a room, and every room has its files', async t => {
+  t.strictSame([...new Set(files.map(roomOf))].sort(), Object.keys(ROOMS).sort())
 })
 
 test('every import line is understood', async t => {
   for (const file of files) {
-    const source = readFileSync(new URL(`${file}.ts`, FOLDER), 'utf8')
+    const source = sourceOf(file)
     t.equal(importsOf(file).length, source.match(/\bfrom '|^import '/gm)?.length ?? 0, file)
     t.notMatch(source, /\bimport\(|\brequire\(/, `${file} imports nothing in passing`)
   }
 })
 
-test('the client, which runs in browsers, imports nothing but its own types', async t => {
-  for (const file of ['client', 'client-types']) {
-    for (const { typeOnly, from } of importsOf(file)) t.ok(typeOnly && from === './client-types.ts', `${file} imports ${from}`)
+test('a room imports the rooms that its line names, and each line names no more than that', async t => {
+  for (const [room, allowed] of Object.entries(ROOMS)) {
+    const imported = new Set(files.filter(file => roomOf(file) === room).flatMap(neighboursOf).map(roomOf))
+    imported.delete(room)
+    t.strictSame([...imported].sort(), [...allowed].sort(), room)
   }
 })
 
-test('imports go one way', async t => {
-  for (const file of files) {
-    for (const { from } of importsOf(file).filter(({ from }) => from.startsWith('.'))) {
-      const target = new URL(from, new URL(file, FOLDER)).href.slice(FOLDER.href.length, -3)
-      const [here, there] = [placeOf(file), placeOf(target)]
-      const siblings = here === there && ORDER[here]!.endsWith('/')
-      t.ok(there < here || siblings, `${file} imports ${target}`)
+test('no import goes round in a circle, between rooms or between files', async t => {
+  const circleIn = (graph: ReadonlyMap<string, readonly string[]>): string | null => {
+    const done = new Set<string>()
+    const visit = (node: string, path: readonly string[]): string | null => {
+      if (path.includes(node)) return [...path.slice(path.indexOf(node)), node].join(' → ')
+      if (done.has(node)) return null
+      for (const next of graph.get(node)!) {
+        const circle = visit(next, [...path, node])
+        if (circle !== null) return circle
+      }
+      done.add(node)
+      return null
     }
+    for (const node of graph.keys()) {
+      const circle = visit(node, [])
+      if (circle !== null) return circle
+    }
+    return null
+  }
+  t.equal(circleIn(new Map(Object.entries(ROOMS))), null)
+  t.equal(circleIn(new Map(files.map(file => [file, neighboursOf(file)]))), null)
+  t.equal(circleIn(new Map([['a', ['b']], ['b', ['c']], ['c', ['b']]])), 'b → c → b', 'a circle would be seen')
+})
+
+test('the client, which runs in browsers, imports nothing from other packages', async t => {
+  for (const file of files.filter(file => roomOf(file) === 'client')) {
+    for (const { from } of importsOf(file)) t.match(from, /^\./, file)
   }
 })
 

@@ -1,7 +1,7 @@
 // The onRequest hook: request → `request.user`, for every request, open routes included. It never answers and never throws.
 import type { FastifyRequest, onRequestHookHandler } from 'fastify'
 import { extract } from './extract.ts'
-import type { GuardedRequest } from '../tokens/types.ts'
+import type { GuardedRequest } from './types.ts'
 import type { Verdict } from '../tokens/verdict.ts'
 import type { Verify } from '../tokens/verify.ts'
 

@@ -1,6 +1,6 @@
 // Request → the text of its bearer token, or why there is none (RFC 6750 section 2.1, RFC 9110 section 11).
 import { copyOf } from '../tokens/split.ts'
-import type { GuardedRequest } from '../tokens/types.ts'
+import type { GuardedRequest } from './types.ts'
 import { refused, type Refused } from '../tokens/verdict.ts'
 
 const MISSING = refused('MISSING', 'no bearer token')

@@ -3,8 +3,8 @@ import type { VerdictOf } from './authenticate.ts'
 import { createFault, type CreateRefusal } from '../errors.ts'
 import { DESCRIPTION, type Describe } from '../openapi/document.ts'
 import type { DescribedError } from '../openapi/replies.ts'
-import type { SessionSettings } from '../options/sessions.ts'
-import type { Guard } from '../tokens/types.ts'
+import type { SessionSettings } from '../sessions/settings.ts'
+import type { Guard } from './types.ts'
 import { suffixOf, type RefusalKind } from '../tokens/verdict.ts'
 
 export interface Guards {

@@ -2,7 +2,7 @@
 import { createFault } from '../errors.ts'
 import type { CreateKey, Key } from './sign.ts'
 import { canSign, type RingKeys } from './check.ts'
-import { parseSegment } from '../tokens/split.ts'
+import { parseSegment } from './segment.ts'
 
 export interface KeyRing {
   /** Signs with the first key. */

@@ -1,25 +1,8 @@
 // The `sessions` option → frozen settings.
 import { readSeconds } from './durations.ts'
 import { createFault } from '../errors.ts'
-import type { SessionEvent } from '../sessions/events.ts'
+import type { SessionSettings } from '../sessions/settings.ts'
 import type { SessionStore } from '../sessions/store.ts'
-
-/** The option, checked and complete. Durations in milliseconds: the store's clocks are. */
-export interface SessionSettings {
-  readonly store: SessionStore
-  readonly rotate: boolean
-  readonly grace: number
-  readonly recovery: number
-  readonly sliding: { readonly lifetime: number, readonly maxLifetime: number } | null
-  readonly pollInterval: number
-  readonly maxStaleness: number
-  readonly onStale: 'deny' | 'allow'
-  readonly storeTimeout: number
-  readonly onEvent: ((event: SessionEvent) => unknown) | undefined
-  readonly clockTolerance: number
-  /** How long after its last refresh an access token of a session can be alive anywhere: revocations are remembered that long. */
-  readonly keepFor: number
-}
 
 /** Every member of the option. */
 export const SESSION_OPTION_NAMES: ReadonlySet<string> = new Set([

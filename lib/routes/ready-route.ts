@@ -3,7 +3,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, onSendHookHandler, pr
 import { DESCRIPTION, type Describe, type Description } from '../openapi/document.ts'
 import type { DescribedError } from '../openapi/replies.ts'
 import type { RouteSettings } from '../options/routes.ts'
-import type { Guard } from '../tokens/types.ts'
+import type { Guard } from '../access/types.ts'
 
 type SchemaErrorFormatter = NonNullable<RouteShorthandOptions['schemaErrorFormatter']>
 

@@ -5,7 +5,7 @@ import type { Issue } from '../tokens/issue.ts'
 import type { Settings } from '../options/resolve.ts'
 import type { Client } from '../sessions/client.ts'
 import type { Sessions } from '../sessions/sessions.ts'
-import { sessionOf } from '../sessions/session-claims.ts'
+import { sessionOf } from '../tokens/session-claims.ts'
 import type { AccessReply, LoadUser, RefreshClaims, UserId } from '../tokens/types.ts'
 import { claimsOf, isNobody, userIdOf, type UserClaims } from '../tokens/user.ts'
 

@@ -9,7 +9,8 @@ import { addSessionRoutes, type SessionRouteParts } from './sessions.ts'
 import { clientOf } from '../sessions/client.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import type { SignIn } from './sign-in.ts'
-import type { AccessReply, Guard, RefreshClaims } from '../tokens/types.ts'
+import type { AccessReply, RefreshClaims } from '../tokens/types.ts'
+import type { Guard } from '../access/types.ts'
 import { isNobody } from '../tokens/user.ts'
 
 /** No real ones, for documents. */

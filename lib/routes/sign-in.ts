@@ -4,7 +4,7 @@ import type { Issue } from '../tokens/issue.ts'
 import type { Settings } from '../options/resolve.ts'
 import type { Client } from '../sessions/client.ts'
 import type { Sessions } from '../sessions/sessions.ts'
-import { createStamp } from '../sessions/session-claims.ts'
+import { createStamp } from '../tokens/session-claims.ts'
 import type { TokenReply, UserId } from '../tokens/types.ts'
 import { claimsOf } from '../tokens/user.ts'
 

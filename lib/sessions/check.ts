@@ -1,13 +1,13 @@
 // The verdict on a good token → the same, or a refusal: is its session still good? One look into a map, no I/O.
 import { LRUCache } from 'lru-cache'
-import type { SessionSettings } from '../options/sessions.ts'
+import type { SessionSettings } from './settings.ts'
 import type { Claims, UserId } from '../tokens/types.ts'
 import { refused, type Accepted, type Verdict } from '../tokens/verdict.ts'
 import type { Ask } from './call-store.ts'
 import { createBackground } from './background.ts'
 import type { Emit } from './events.ts'
 import type { Feed } from './feed.ts'
-import { sessionOf } from './session-claims.ts'
+import { sessionOf } from '../tokens/session-claims.ts'
 
 const STALE = refused('UNAVAILABLE', 'the feed of revoked sessions is stale')
 const ENDED = refused('REVOKED', 'session ended')

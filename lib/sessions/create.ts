@@ -1,10 +1,10 @@
 // The stamp of a sign-in → its session: the record that the store keeps.
-import type { SessionSettings } from '../options/sessions.ts'
+import type { SessionSettings } from './settings.ts'
 import type { UserId } from '../tokens/types.ts'
 import type { Ask } from './call-store.ts'
 import type { Client } from './client.ts'
 import type { Emit } from './events.ts'
-import { hashNonce, type Stamp } from './session-claims.ts'
+import { hashNonce, type Stamp } from '../tokens/session-claims.ts'
 import type { SessionRecord } from './store.ts'
 
 /** Keeps the session of a stamp; false when the user was revoked since the sign-in began. */

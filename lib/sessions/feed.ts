@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
 import { createFault } from '../errors.ts'
-import type { SessionSettings } from '../options/sessions.ts'
+import type { SessionSettings } from './settings.ts'
 import type { Ask } from './call-store.ts'
 import { createSliced } from './sliced.ts'
 import { createTellAgain } from './tell-again.ts'

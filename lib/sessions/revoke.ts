@@ -1,10 +1,10 @@
 // The end of a session, or of all of a user's: in the store, and at once on this process.
-import type { SessionSettings } from '../options/sessions.ts'
+import type { SessionSettings } from './settings.ts'
 import type { UserId } from '../tokens/types.ts'
 import type { Ask } from './call-store.ts'
 import type { Emit, SessionEvent } from './events.ts'
 import type { Feed } from './feed.ts'
-import { isSessionId } from './session-claims.ts'
+import { isSessionId } from '../tokens/session-claims.ts'
 
 export interface Ending {
   /** Whose session it must be, when known. */

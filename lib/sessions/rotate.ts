@@ -1,12 +1,12 @@
 // A good refresh token → the stamp of the tokens that follow it, decided by the store, or a refusal.
 import type { CreateRefusal } from '../errors.ts'
-import type { SessionSettings } from '../options/sessions.ts'
+import type { SessionSettings } from './settings.ts'
 import type { RefreshClaims, UserId } from '../tokens/types.ts'
 import type { Ask } from './call-store.ts'
 import type { Client } from './client.ts'
 import type { Emit } from './events.ts'
 import type { Feed } from './feed.ts'
-import { hashNonce, sessionOf, type Stamp } from './session-claims.ts'
+import { hashNonce, sessionOf, type Stamp } from '../tokens/session-claims.ts'
 
 /** Rejects with a `REFRESH_…` refusal or `STORE_UNAVAILABLE`. */
 export type Rotate = (claims: RefreshClaims, userId: UserId, client: Client) => Promise<Stamp>

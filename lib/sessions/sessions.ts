@@ -1,7 +1,7 @@
 // Connects the parts of sessions: settings → what the roads, the guards and the application use. No decisions.
 import type { FastifyBaseLogger } from 'fastify'
 import type { CreateRefusal } from '../errors.ts'
-import type { SessionSettings } from '../options/sessions.ts'
+import type { SessionSettings } from './settings.ts'
 import type { Claims, UserId } from '../tokens/types.ts'
 import { createAsk } from './call-store.ts'
 import { createCheckSession, type CheckSession } from './check.ts'

@@ -1,6 +1,6 @@
 // The contract of `revoke`: one session ended, once and for ever.
 import assert from 'node:assert/strict'
-import { createRandom } from '../sessions/session-claims.ts'
+import { createRandom } from '../tokens/session-claims.ts'
 import { assertGranted, newUserNumber, type Setting } from './setting.ts'
 
 export const endingCases = {

@@ -1,7 +1,7 @@
 // The contract of `revokedSince` and `subscribe`: whoever reads the feed misses no revocation.
 import assert from 'node:assert/strict'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { createRandom } from '../sessions/session-claims.ts'
+import { createRandom } from '../tokens/session-claims.ts'
 import { GRACE, type Setting } from './setting.ts'
 
 /** Milliseconds within which a push must come; a store that works is far from it. */

@@ -1,6 +1,6 @@
 // The contract of `rotate`: the rows of the rotation table that grant something, and those of a session that is late, unknown or ended.
 import assert from 'node:assert/strict'
-import { createRandom, hashNonce } from '../sessions/session-claims.ts'
+import { createRandom, hashNonce } from '../tokens/session-claims.ts'
 import type { SessionRecord } from '../sessions/store.ts'
 import { assertGranted, GRACE, type Setting } from './setting.ts'
 

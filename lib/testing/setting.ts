@@ -1,7 +1,7 @@
 // A store → what each case of the contract works with: a user, a clock, and the calls with their usual arguments.
 import assert from 'node:assert/strict'
 import { randomInt } from 'node:crypto'
-import { createRandom, hashNonce } from '../sessions/session-claims.ts'
+import { createRandom, hashNonce } from '../tokens/session-claims.ts'
 import type {
   CallContext, Confirmation, Rotation, RotationAttempt, RotationGranted, SessionRecord, SessionStore
 } from '../sessions/store.ts'

@@ -1,6 +1,6 @@
 // The contract of `rotate`: what is taken for theft and ends the session.
 import assert from 'node:assert/strict'
-import { createRandom, hashNonce } from '../sessions/session-claims.ts'
+import { createRandom, hashNonce } from '../tokens/session-claims.ts'
 import { GRACE, newUserNumber, type Setting } from './setting.ts'
 
 export const theftCases = {

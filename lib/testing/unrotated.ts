@@ -1,6 +1,6 @@
 // The contract of `rotate` without rotation: one token for the whole life of its session.
 import assert from 'node:assert/strict'
-import { hashNonce } from '../sessions/session-claims.ts'
+import { hashNonce } from '../tokens/session-claims.ts'
 import { GRACE, isGranted, type Setting } from './setting.ts'
 
 export const unrotatedCases = {

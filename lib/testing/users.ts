@@ -1,6 +1,6 @@
 // The contract of `create`, `list` and `revokeUser`: the sessions of one user, and of nobody else.
 import assert from 'node:assert/strict'
-import { createRandom } from '../sessions/session-claims.ts'
+import { createRandom } from '../tokens/session-claims.ts'
 import type { SessionRecord } from '../sessions/store.ts'
 import type { UserId } from '../tokens/types.ts'
 import { assertGranted, newSession, newUserNumber, type Setting } from './setting.ts'

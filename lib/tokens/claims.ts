@@ -1,6 +1,6 @@
 // The payload of a well-signed token → a verdict: are its claims ours, and is it the time for them (RFC 7519 section 4.1)?
-import type { Settings } from '../options/resolve.ts'
-import { isStamped } from '../sessions/session-claims.ts'
+import type { TokenSettings } from './settings.ts'
+import { isStamped } from './session-claims.ts'
 import type { Claims } from './types.ts'
 import { isUserId } from './user.ts'
 import { refused, type Verdict } from './verdict.ts'
@@ -22,7 +22,7 @@ type Payload = Record<string, unknown>
 /** Judges a payload, null when it is no object, at a moment, in epoch seconds; at null, whatever the time. */
 export type JudgeClaims = (payload: Payload | null, now: number | null) => Verdict
 
-export function createJudgeClaims (settings: Settings): JudgeClaims {
+export function createJudgeClaims (settings: TokenSettings): JudgeClaims {
   const { accessLifetime, refreshLifetime, clockTolerance, skew, issuer, audience, userIdClaim, sessions } = settings
 
   return function judgeClaims (payload, now) {

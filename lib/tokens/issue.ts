@@ -1,9 +1,9 @@
 // A user's claims → the tokens of one sign-in, both from one reading of the clock.
 import { createFault } from '../errors.ts'
 import type { KeyRing } from '../keys/ring.ts'
-import type { Settings } from '../options/resolve.ts'
+import type { TokenSettings } from './settings.ts'
 import { MAX_TOKEN_LENGTH } from './split.ts'
-import type { Stamp } from '../sessions/session-claims.ts'
+import type { Stamp } from './session-claims.ts'
 import type { TokenReply } from './types.ts'
 import type { UserClaims } from './user.ts'
 
@@ -14,7 +14,7 @@ import type { UserClaims } from './user.ts'
  */
 export type Issue = <Need extends boolean>(claims: UserClaims, needRefreshToken: Need, stamp?: Stamp) => TokenReply<Need>
 
-export function createIssue (settings: Settings, ring: KeyRing): Issue {
+export function createIssue (settings: TokenSettings, ring: KeyRing): Issue {
   const { accessLifetime, refreshLifetime, issuer, audience } = settings
   const addressed = {
     ...(issuer !== undefined && { iss: issuer }),

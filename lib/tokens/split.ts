@@ -1,5 +1,4 @@
-// Token text → its three segments, and a segment → the JSON object in it (RFC 7515 sections 2, 3.1 and 7.1).
-import { isUtf8 } from 'node:buffer'
+// Token text → its three segments (RFC 7515 sections 2 and 7.1).
 
 /** No token of ours is longer, and no longer one is looked at. */
 export const MAX_TOKEN_LENGTH = 4096
@@ -39,16 +38,4 @@ function isCanonical (segment: string): boolean {
   if (rest === 1) return false
   const unused = rest === 2 ? 0b1111 : 0b11
   return (ALPHABET.indexOf(segment.at(-1)!) & unused) === 0
-}
-
-/**
- * The JSON object in a segment; null when it is not UTF-8, of which JSON.parse alone would read bad bytes as U+FFFD, or not an object.
- *
- * @throws SyntaxError when it is not JSON
- */
-export function parseSegment (segment: string): Record<string, unknown> | null {
-  const bytes = Buffer.from(segment, 'base64url')
-  if (!isUtf8(bytes)) return null
-  const value: unknown = JSON.parse(bytes.toString())
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? value as Record<string, unknown> : null
 }

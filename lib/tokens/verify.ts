@@ -2,8 +2,9 @@
 import { LRUCache } from 'lru-cache'
 import type { JudgeClaims } from './claims.ts'
 import type { KeyRing } from '../keys/ring.ts'
-import type { Settings } from '../options/resolve.ts'
-import { MAX_TOKEN_LENGTH, parseSegment, split } from './split.ts'
+import type { TokenSettings } from './settings.ts'
+import { parseSegment } from '../keys/segment.ts'
+import { MAX_TOKEN_LENGTH, split } from './split.ts'
 import { refused, type Accepted, type Verdict } from './verdict.ts'
 
 const TOO_LONG = refused('INVALID', 'too long')
@@ -23,7 +24,7 @@ export type Verifier = Verify & { forget (): void }
  * Hashing the same token again for every request would be most of the plugin's cost, so good tokens are remembered by
  * their exact text, with the span in which they are good. Bad ones are not: nobody can fill the memory with forgeries.
  */
-export function createVerify (settings: Settings, ring: KeyRing, judgeClaims: JudgeClaims): Verifier {
+export function createVerify (settings: TokenSettings, ring: KeyRing, judgeClaims: JudgeClaims): Verifier {
   const remembered = settings.cache === 0 ? undefined : new LRUCache<string, Accepted>({ max: settings.cache })
 
   return Object.assign(verify, { forget: () => remembered?.clear() })

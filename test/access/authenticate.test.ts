@@ -1,7 +1,7 @@
 import { test } from 'tap'
 import type { FastifyRequest } from 'fastify'
 import { createAuthentication } from '../../lib/access/authenticate.ts'
-import type { GuardedRequest } from '../../lib/tokens/types.ts'
+import type { GuardedRequest } from '../../lib/access/types.ts'
 import { refused, type Accepted } from '../../lib/tokens/verdict.ts'
 import { bearer, createApp } from '../support/app.ts'
 import { accessClaims, accessToken, mint, NOW, refreshToken } from '../support/tokens.ts'

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { test } from 'tap'
 import { extract } from '../../lib/access/extract.ts'
-import type { GuardedRequest } from '../../lib/tokens/types.ts'
+import type { GuardedRequest } from '../../lib/access/types.ts'
 
 function requestWith (authorization: unknown, rawHeaders?: string[]): GuardedRequest {
   return {

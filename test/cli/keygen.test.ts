@@ -107,7 +107,7 @@ test('a command line that is wrong gets one line that says so, and no key', asyn
 test('the command prints to the two outputs, and exits with the code', async t => {
   // Without the loaders of the test runner, as a user starts it.
   function run (...args: string[]) {
-    const [command, ...rest] = ['/usr/bin/env', '-u', 'NODE_OPTIONS', ...node(join('lib', 'cli.ts')), ...args]
+    const [command, ...rest] = ['/usr/bin/env', '-u', 'NODE_OPTIONS', ...node(join('lib', 'cli', 'index.ts')), ...args]
     const { status, stdout, stderr } = spawnSync(command!, rest, { encoding: 'utf8' })
     return { status, stdout, stderr }
   }
@@ -119,7 +119,7 @@ test('the command prints to the two outputs, and exits with the code', async t =
 })
 
 test('the command says in one line that its output cannot be written', async t => {
-  const [command, ...rest] = ['/usr/bin/env', '-u', 'NODE_OPTIONS', ...node(join('lib', 'cli.ts')), 'keygen']
+  const [command, ...rest] = ['/usr/bin/env', '-u', 'NODE_OPTIONS', ...node(join('lib', 'cli', 'index.ts')), 'keygen']
   // Open for reading alone.
   const { status, stderr } = spawnSync(command!, rest, { encoding: 'utf8', stdio: ['ignore', openSync('package.json', 'r'), 'pipe'] })
   t.match(stderr, /^fastify-dual-token: .*\n$/)
@@ -144,5 +144,5 @@ test('the command reads the arguments of its process', async t => {
 test('the package offers the command under its own name', async t => {
   const { bin } = JSON.parse(readFileSync('package.json', 'utf8'))
   t.strictSame(bin, { 'fastify-dual-token': 'dist/cli.js' })
-  t.match(readFileSync('lib/cli.ts', 'utf8'), /^#!\/usr\/bin\/env node\n/)
+  t.match(readFileSync('lib/cli/index.ts', 'utf8'), /^#!\/usr\/bin\/env node\n/)
 })

@@ -21,7 +21,7 @@ function pageOf (example: string): string {
 }
 
 /** The client as it is published. */
-const script = ts.transpileModule(readFileSync('lib/client.ts', 'utf8'), {
+const script = ts.transpileModule(readFileSync('lib/client/index.ts', 'utf8'), {
   compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2023 }
 }).outputText
 

@@ -4,7 +4,8 @@ import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { test } from 'tap'
 import { memoryStore } from '../../lib/index.ts'
-import { readSessions, SESSION_OPTION_NAMES, type SessionSettings } from '../../lib/options/sessions.ts'
+import { readSessions, SESSION_OPTION_NAMES } from '../../lib/options/sessions.ts'
+import type { SessionSettings } from '../../lib/sessions/settings.ts'
 import { readPage, valueOf } from '../support/markdown.ts'
 
 const PATHS = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', ...readdirSync('docs').filter(name => name.endsWith('.md')).map(name => `docs/${name}`)]

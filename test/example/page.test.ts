@@ -31,7 +31,7 @@ interface Look {
 async function visit (t: Test, browser: Browser, url: string, look: Look = {}): Promise<Visit> {
   const context = await browser.newContext(look)
   t.teardown(() => context.close())
-  await context.addInitScript({ path: 'test/faint-texts.js' })
+  await context.addInitScript({ path: 'test/support/faint-texts.js' })
   const page = await context.newPage()
   page.setDefaultTimeout(PATIENCE)
   const complaints: string[] = []

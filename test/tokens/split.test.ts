@@ -1,5 +1,6 @@
 import { test } from 'tap'
-import { parseSegment, split } from '../../lib/tokens/split.ts'
+import { parseSegment } from '../../lib/keys/segment.ts'
+import { split } from '../../lib/tokens/split.ts'
 import { encode } from '../support/tokens.ts'
 
 test('a compact JWS is split into its three segments', async t => {

@@ -4,6 +4,7 @@ import type { UserId } from '../../tokens/types.ts'
 import { createClockWatch } from './clock.ts'
 import { cursorWithin, type FeedPosition, positionOf } from './cursor.ts'
 import { fieldsOf, recordOf } from './fields.ts'
+import type { Script } from './script.ts'
 import * as scripts from './scripts.ts'
 import type { Rotation, SessionStore } from '../../sessions/store.ts'
 
@@ -50,7 +51,7 @@ export function redisStore (client: RedisClient, { prefix = 'dual-token:' }: { p
   const indexKey = (userId: UserId): string => `${indexes}${JSON.stringify(userId)}`
   const markKey = (userId: UserId): string => `${base}mark:${JSON.stringify(userId)}`
 
-  async function run ({ sha, text }: scripts.Script, keys: string[], values: Argument[]): Promise<unknown> {
+  async function run ({ sha, text }: Script, keys: string[], values: Argument[]): Promise<unknown> {
     if (client.status === 'wait') client.connect().catch(() => {}) // What it fails with, the next command says.
     // A client that is not connected would queue the command, and run it when nobody waits for it any more.
     if (client.status !== undefined && client.status !== 'ready') throw new Error(`the Redis client is not ready: ${client.status}`)

@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis'
 import { test, type Test } from 'tap'
 import { newSession } from '../../../lib/testing/setting.ts'
 import { redisStore, type RedisClient, type RotationAttempt, type SessionRecord, type SessionStore, type UserId } from '../../../lib/index.ts'
-import { createRandom, hashNonce } from '../../../lib/sessions/session-claims.ts'
+import { createRandom, hashNonce } from '../../../lib/tokens/session-claims.ts'
 import { commandsDuring, dumpOf, eventOf, keysOf, openRedis, type RedisServer, startRedis, withoutRedis, withoutServer } from '../../support/redis.ts'
 
 const NOW = 1_750_000_000_000

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { test } from 'tap'
-import { createRandom, createStamp, hashNonce, isSessionId, isStamped, sessionOf } from '../../lib/sessions/session-claims.ts'
+import { createRandom, createStamp, hashNonce, isSessionId, isStamped, sessionOf } from '../../lib/tokens/session-claims.ts'
 import type { Claims } from '../../lib/index.ts'
 import { NOW } from '../support/tokens.ts'
 

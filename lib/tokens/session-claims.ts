@@ -1,6 +1,6 @@
 // What binds tokens to a session: the claims `sid`, `gen` and `n`, made, checked and read.
 import { createHash, randomBytes } from 'node:crypto'
-import type { Claims } from '../tokens/types.ts'
+import type { Claims } from './types.ts'
 
 /** What a session writes on the tokens of one generation. Instants are epoch milliseconds. */
 export interface Stamp {

@@ -1,16 +1,16 @@
 // The parts → `fastify.dualToken`, what the application calls itself.
-import { createFault, type CreateRefusal } from './errors.ts'
-import type { NamedKeyRing } from './keys/ring.ts'
-import type { Refresh } from './routes/refresh.ts'
-import { copyOf } from './tokens/split.ts'
-import { readClient } from './sessions/client.ts'
-import type { Sessions } from './sessions/sessions.ts'
-import type { SetKeys } from './keys/replace.ts'
-import type { SignIn } from './routes/sign-in.ts'
-import type { DualToken, IssueOptions } from './tokens/types.ts'
-import { mustBeUserId } from './tokens/user.ts'
-import { suffixOf, type Verdict } from './tokens/verdict.ts'
-import type { Verify } from './tokens/verify.ts'
+import { createFault, type CreateRefusal } from '../errors.ts'
+import type { NamedKeyRing } from '../keys/ring.ts'
+import type { Refresh } from '../routes/refresh.ts'
+import { copyOf } from '../tokens/split.ts'
+import { readClient } from '../sessions/client.ts'
+import type { Sessions } from '../sessions/sessions.ts'
+import type { SetKeys } from '../keys/replace.ts'
+import type { SignIn } from '../routes/sign-in.ts'
+import type { DualToken, IssueOptions } from './types.ts'
+import { mustBeUserId } from '../tokens/user.ts'
+import { suffixOf, type Verdict } from '../tokens/verdict.ts'
+import type { Verify } from '../tokens/verify.ts'
 
 export interface DualTokenParts {
   readonly userIdClaim: string

@@ -1,7 +1,7 @@
 import { test } from 'tap'
-import type { DualTokenUser } from '../lib/index.ts'
-import { createSessionApp, FAILURES } from './support/session-app.ts'
-import { ACCESS_LIFETIME, accessToken, claimsIn, mint, NOW, OTHER_SECRET, REFRESH_LIFETIME, refreshToken } from './support/tokens.ts'
+import type { DualTokenUser } from '../../lib/index.ts'
+import { createSessionApp, FAILURES } from '../support/session-app.ts'
+import { ACCESS_LIFETIME, accessToken, claimsIn, mint, NOW, OTHER_SECRET, REFRESH_LIFETIME, refreshToken } from '../support/tokens.ts'
 
 test('refreshTokens exchanges a refresh token as PUT does', async t => {
   const { app, clock } = await createSessionApp(t)

@@ -1,0 +1,67 @@
+// The text of a step in Lua → a script of the Redis store, with what all scripts share.
+import { createHash } from 'node:crypto'
+
+export interface Script {
+  readonly text: string
+  readonly sha: string
+}
+
+/** Revocations that one read of the feed forgets at most: a few milliseconds of the server's time. */
+export const FORGOTTEN = 20_000
+
+/** How long a `revokeUser` refuses sign-ins that began before it, in milliseconds. */
+export const MARK_LIFE = 60_000
+
+/**
+ * A script that ends something deletes first: a full server refuses the first command that needs memory, but none after a script has written.
+ *
+ * `remember`: the feed carries the id of its epoch, with the score `+inf`; a feed or an epoch that has lost the other begins anew.
+ * Processes whose access tokens live shorter may share the store, or a deployment change it: what is to be remembered for the longest
+ * lifetime of all is forgotten by none, so `remember` answers that. It counts for as long as a token can live of a process that polls
+ * no more; that nothing else is written when the server is full must not fail a poll.
+ *
+ * Numbers are written through `%.0f`: Lua would round microseconds to fourteen digits.
+ */
+const COMMON = `
+local time = redis.call('TIME')
+local micros = time[1] * 1000000 + time[2]
+local clock = math.floor(micros / 1000)
+local function whole (number) return string.format('%.0f', number) end
+local function outlive (key, ms)
+  if redis.call('PTTL', key) < ms then redis.call('PEXPIRE', key, whole(ms)) end
+end
+local function tell (feed, keepFor, channel, ids)
+  for _, id in ipairs(ids) do redis.call('ZADD', feed, 'NX', whole(clock), id) end
+  outlive(feed, keepFor)
+  redis.pcall('PUBLISH', channel, table.concat(ids, ' '))
+end
+local function finish (session, index, id, feed, keepFor, channel)
+  redis.call('DEL', session)
+  redis.call('ZREM', index, id)
+  tell(feed, keepFor, channel, { id })
+end
+local function begin (epoch, feed, id)
+  redis.call('DEL', epoch)
+  redis.call('HSET', epoch, 'id', id, 'since', whole(clock))
+  redis.call('ZREMRANGEBYSCORE', feed, '+inf', '+inf')
+  redis.call('ZADD', feed, '+inf', id)
+end
+local function remember (epoch, feed, id, keepFor, isOver)
+  local known = redis.call('HMGET', epoch, 'id', 'since', 'keepFor', 'keepUntil', 'readAt')
+  local longest = math.max(keepFor, clock < tonumber(known[4] or 0) and tonumber(known[3]) or 0)
+  if not known[1] or not redis.call('ZSCORE', feed, known[1]) or isOver(known[1], tonumber(known[5] or clock), longest) then
+    begin(epoch, feed, id)
+  elseif tonumber(known[2]) > clock then
+    redis.pcall('HSET', epoch, 'since', whole(clock))
+  end
+  if keepFor == longest then redis.pcall('HSET', epoch, 'keepFor', whole(keepFor), 'keepUntil', whole(clock + keepFor)) end
+  outlive(epoch, longest * 2)
+  outlive(feed, longest * 2)
+  return longest
+end
+`
+
+export function script (body: string): Script {
+  const text = COMMON + body
+  return { text, sha: createHash('sha1').update(text).digest('hex') }
+}

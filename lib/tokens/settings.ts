@@ -1,0 +1,21 @@
+// What tokens are made and verified by: a part of the settings of an instance.
+
+export interface TokenSettings {
+  /** Seconds. */
+  readonly accessLifetime: number
+  /** Seconds. */
+  readonly refreshLifetime: number
+  readonly userIdClaim: string
+  readonly issuer: string | undefined
+  readonly audience: string | undefined
+  /** Seconds. */
+  readonly clockTolerance: number
+  /** How far the clocks of two nodes may be apart before they refuse each other's fresh tokens. Seconds. */
+  readonly skew: number
+  /** How many verified tokens are remembered. */
+  readonly cache: number
+  /** The clock in milliseconds. */
+  readonly now: () => number
+  /** Null: tokens carry no session. */
+  readonly sessions: object | null
+}
