@@ -2,7 +2,7 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { createAuthentication } from './access/authenticate.ts'
-import { createJudgeClaims } from './tokens/claims.ts'
+import { createValidateClaims } from './tokens/claims.ts'
 import { createDualToken } from './instance/dual-token.ts'
 import type { DualToken } from './instance/types.ts'
 import type { Guard } from './access/types.ts'
@@ -31,8 +31,8 @@ async function registerDualToken (fastify: FastifyInstance, options: DualTokenOp
   const namedRing = settings.keys && createNamedKeyRing(settings.keys, createKey)
   const ring = namedRing ?? createKeyRing(settings.secrets, createKey)
   const issue = createIssue(settings, ring)
-  const judgeClaims = createJudgeClaims(settings)
-  const verifyToken = createVerify(settings, ring, judgeClaims)
+  const validateClaims = createValidateClaims(settings)
+  const verifyToken = createVerify(settings, ring, validateClaims)
 
   const sessions = settings.sessions && createSessions({
     settings: settings.sessions, now: settings.now, userIdOf: claims => userIdOf(claims, userIdClaim), createRefusal, log: fastify.log
@@ -68,7 +68,7 @@ async function registerDualToken (fastify: FastifyInstance, options: DualTokenOp
     fastify.addHook('onClose', sessions.close)
   }
   if (routes !== null) {
-    const verifyAnyTime = createVerify({ ...settings, cache: 0 }, ring, payload => judgeClaims(payload, null))
+    const verifyAnyTime = createVerify({ ...settings, cache: 0 }, ring, payload => validateClaims(payload, null))
     fastify.register(createRoutes(routes, {
       userIdClaim, sessions, signIn, refresh, loginRequired, refreshRequired, verdictOf, verifyAnyTime, createRefusal
     }))

@@ -43,10 +43,10 @@ export function createDualToken ({ userIdClaim, ring, setKeys, verify, signIn, r
   return Object.freeze<DualToken>({
     async issueTokens<Need extends boolean = true> (user: unknown, options: IssueOptions<Need> = {}) {
       const now = performance.now()
-      const { needRefreshToken, began = now } = options
+      const { needRefreshToken, startedAt = now } = options
       mustSign('issueTokens')
-      if (typeof began !== 'number' || !(began <= now)) throw createFault('OPTION_INVALID', 'Option began must be a moment of performance.now().')
-      return await signIn(user, (needRefreshToken ?? true) as Need, readClient(options), began)
+      if (typeof startedAt !== 'number' || !(startedAt <= now)) throw createFault('OPTION_INVALID', 'Option startedAt must be a moment of performance.now().')
+      return await signIn(user, (needRefreshToken ?? true) as Need, readClient(options), startedAt)
     },
 
     verifyToken (token) {

@@ -15,7 +15,7 @@ export interface IssueOptions<Need extends boolean = boolean> extends ClientOpti
    * With sessions: the moment, by `performance.now()`, before the credentials were looked at. A `revokeUser` since then refuses the
    * sign-in. Default: now.
    */
-  began?: number | undefined
+  startedAt?: number | undefined
 }
 
 export interface RefreshOptions extends ClientOptions {

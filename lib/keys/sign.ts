@@ -11,7 +11,7 @@ export interface Key {
   readonly algorithm: KeyAlgorithm
   /** Claims → a compact JWS. Throws when they cannot be signed, or when there is no private key to sign with. */
   sign (claims: object): string
-  readonly hasSigned: HasSigned
+  readonly verifySignature: HasSigned
 }
 
 /** Puts a key to work. */
@@ -37,7 +37,7 @@ export function createKeyFactory (fastify: FastifyInstance): CreateKey {
     }, error => { if (error) throw error })
 
     const { sign } = engine!
-    return { kid, algorithm, sign: claims => sign(claims), hasSigned: createHasSigned(key) }
+    return { kid, algorithm, sign: claims => sign(claims), verifySignature: createHasSigned(key) }
   }
 }
 

@@ -22,7 +22,7 @@ const PARAMETERS = {
 export function createHasSigned (key: RingKey): HasSigned {
   const [bytes, isSignature] = isSymmetric(key) ? [32, createCheckMac(createSecretKey(key.secret))] : [lengthOf(key), createCheckSignature(key)]
 
-  return function hasSigned (input, signature) {
+  return function verifySignature (input, signature) {
     const given = Buffer.from(signature, 'base64url')
     return given.length === bytes && isSignature(input, given)
   }

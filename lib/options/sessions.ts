@@ -52,7 +52,7 @@ export function readSessions (options: object, accessLifetime: number, refreshLi
     storeTimeout,
     onEvent: onEvent as SessionSettings['onEvent'],
     clockTolerance: clockTolerance * 1000,
-    keepFor: (accessLifetime + SKEW) * 1000
+    revocationTtl: (accessLifetime + SKEW) * 1000
   })
 }
 

@@ -39,9 +39,9 @@ export function createRefresh ({ settings: { userIdClaim, routes }, issue, sessi
     const claims = sameUser(user, userId)
     if (sessions === null) return issue(claims, false)
 
-    const stamp = await sessions.rotate(presented, userId, client)
-    const reply = issue(claims, sessions.settings.rotate, stamp)
-    if (sessions.feed.isRevoked(stamp.sid)) throw createRefusal('REFRESH_REVOKED', 'session ended meanwhile')
+    const session = await sessions.rotate(presented, userId, client)
+    const reply = issue(claims, sessions.settings.rotate, session)
+    if (sessions.feed.isRevoked(session.sid)) throw createRefusal('REFRESH_REVOKED', 'session ended meanwhile')
     return reply
   }
 

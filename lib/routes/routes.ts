@@ -61,10 +61,10 @@ function addLoginRoute (fastify: FastifyInstance, routes: RouteSettings, { signI
 
   acceptJsonOnly(fastify)
   fastify.post(routes.path, options, async (request, reply) => {
-    const began = performance.now()
+    const startedAt = performance.now()
     const user = await routes.login(request.body as Record<string, unknown>, request)
     if (isNobody(user)) throw createRefusal('LOGIN_REFUSED')
-    return created(reply, await signIn(user, true, clientOf(request), began))
+    return created(reply, await signIn(user, true, clientOf(request), startedAt))
   })
 }
 

@@ -4,16 +4,16 @@ import type { Issue } from '../tokens/issue.ts'
 import type { Settings } from '../options/resolve.ts'
 import type { Client } from '../sessions/client.ts'
 import type { Sessions } from '../sessions/sessions.ts'
-import { createStamp } from '../tokens/session-claims.ts'
+import { createSessionClaims } from '../tokens/session-claims.ts'
 import type { TokenReply, UserId } from '../tokens/types.ts'
 import { claimsOf } from '../tokens/user.ts'
 
 /**
  * Rejects with `FST_DUAL_TOKEN_USER_INVALID`; with sessions, also with `STORE_UNAVAILABLE`, or with `LOGIN_REFUSED` when the user was revoked meanwhile.
  *
- * @param began the moment, by `performance.now()`, at which the sign-in began: before its credentials were looked at
+ * @param startedAt the moment, by `performance.now()`, at which the sign-in began: before its credentials were looked at
  */
-export type SignIn = <Need extends boolean>(user: unknown, needRefreshToken: Need, client: Client, began: number) => Promise<TokenReply<Need>>
+export type SignIn = <Need extends boolean>(user: unknown, needRefreshToken: Need, client: Client, startedAt: number) => Promise<TokenReply<Need>>
 
 export interface SignInParts {
   readonly settings: Settings
@@ -25,14 +25,14 @@ export interface SignInParts {
 export function createSignIn ({ settings, issue, sessions, createRefusal }: SignInParts): SignIn {
   const { userIdClaim, accessLifetime, refreshLifetime, now } = settings
 
-  return async function signIn (user, needRefreshToken, client, began) {
+  return async function signIn (user, needRefreshToken, client, startedAt) {
     const claims = claimsOf(user, userIdClaim)
     if (sessions === null) return issue(claims, needRefreshToken)
 
-    const stamp = createStamp(now(), needRefreshToken ? refreshLifetime : accessLifetime)
+    const session = createSessionClaims(now(), needRefreshToken ? refreshLifetime : accessLifetime)
     // Signed first: claims that do not fit a token leave no session behind.
-    const reply = issue(claims, needRefreshToken, stamp)
-    const created = await sessions.create(stamp, claims[userIdClaim] as UserId, client, began)
+    const reply = issue(claims, needRefreshToken, session)
+    const created = await sessions.create(session, claims[userIdClaim] as UserId, client, startedAt)
     if (!created) throw createRefusal('LOGIN_REFUSED', 'the user was revoked during the sign-in')
     return reply
   }

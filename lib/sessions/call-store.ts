@@ -13,10 +13,10 @@ const RESERVE = 1000
  *
  * @param ends whether it ends sessions: such calls are made when others no longer are
  */
-export type Ask = <T>(call: (store: SessionStore) => Promise<T>, ends?: boolean) => Promise<T>
+export type CallStore = <T>(call: (store: SessionStore) => Promise<T>, ends?: boolean) => Promise<T>
 
 /** @param timeout milliseconds */
-export function createAsk (store: SessionStore, timeout: number, createRefusal: CreateRefusal): Ask {
+export function createCallStore (store: SessionStore, timeout: number, createRefusal: CreateRefusal): CallStore {
   let unsettled = 0
 
   async function make<T> (call: (store: SessionStore) => Promise<T>): Promise<T> {
@@ -28,7 +28,7 @@ export function createAsk (store: SessionStore, timeout: number, createRefusal: 
     }
   }
 
-  return async function ask (call, ends = false) {
+  return async function callStore (call, ends = false) {
     if (unsettled >= (ends ? MOST + RESERVE : MOST)) return refuse(new Error('too many calls of the session store are unsettled'))
     let timer: NodeJS.Timeout | undefined
     const tooLate = new Promise<never>((_resolve, reject) => {

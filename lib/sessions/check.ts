@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache'
 import type { SessionSettings } from './settings.ts'
 import type { Claims, UserId } from '../tokens/types.ts'
 import { refused, type Accepted, type Verdict } from '../tokens/verdict.ts'
-import type { Ask } from './call-store.ts'
+import type { CallStore } from './call-store.ts'
 import { createBackground } from './background.ts'
 import type { Emit } from './events.ts'
 import type { Feed } from './feed.ts'
@@ -26,12 +26,12 @@ export interface CheckParts {
   readonly now: () => number
   readonly userIdOf: (claims: Claims) => UserId
   readonly feed: Feed
-  readonly ask: Ask
+  readonly callStore: CallStore
   readonly emit: Emit
 }
 
-export function createCheckSession ({ settings, now, userIdOf, feed, ask, emit }: CheckParts): CheckSession {
-  const { keepFor, onStale, rotate } = settings
+export function createCheckSession ({ settings, now, userIdOf, feed, callStore, emit }: CheckParts): CheckSession {
+  const { revocationTtl, onStale, rotate } = settings
   const background = createBackground()
   const confirmed = new LRUCache<string, true>({ max: CONFIRMATIONS })
   /** Verdicts of confirmed generations, which the verifier remembers: a quicker look than by name. */
@@ -46,7 +46,7 @@ export function createCheckSession ({ settings, now, userIdOf, feed, ask, emit }
       return
     }
     background(key, async () => {
-      const outcome = await ask(store => store.confirm({ sessionId, generation, now: now(), keepFor }))
+      const outcome = await callStore(store => store.confirm({ sessionId, generation, now: now(), revocationTtl }))
       confirmed.set(key, true)
       if (outcome !== 'reused') return
       feed.add([sessionId])
@@ -58,7 +58,7 @@ export function createCheckSession ({ settings, now, userIdOf, feed, ask, emit }
   function revokeAgain (claims: Claims, sessionId: string): void {
     emit('refused', sessionId, { userId: userIdOf(claims), reason: 'revoked' })
     background(sessionId, async () => {
-      await ask(store => store.revoke({ sessionId, mustExist: false, now: now(), keepFor }), true)
+      await callStore(store => store.revoke({ sessionId, mustExist: false, now: now(), revocationTtl }), true)
     })
   }
 
@@ -74,7 +74,7 @@ export function createCheckSession ({ settings, now, userIdOf, feed, ask, emit }
     if (claims.refresh) return verdict
     if (claims.iat === undefined || claims.iat < feed.remembersSince()) return FORGOTTEN
     // It was issued under a longer lifetime than ours, and we may have forgotten its revocation by now.
-    if (claims.iat * 1000 < now() - keepFor) return OUTLIVED
+    if (claims.iat * 1000 < now() - revocationTtl) return OUTLIVED
     if (rotate && gen > 0) confirm(verdict, sid, gen)
     return verdict
   }

@@ -1,18 +1,18 @@
 // The stamp of a sign-in → its session: the record that the store keeps.
 import type { SessionSettings } from './settings.ts'
 import type { UserId } from '../tokens/types.ts'
-import type { Ask } from './call-store.ts'
+import type { CallStore } from './call-store.ts'
 import type { Client } from './client.ts'
 import type { Emit } from './events.ts'
-import { hashNonce, type Stamp } from '../tokens/session-claims.ts'
+import { hashNonce, type SessionClaims } from '../tokens/session-claims.ts'
 import type { SessionRecord } from './store.ts'
 
 /** Keeps the session of a stamp; false when the user was revoked since the sign-in began. */
-export type CreateSession = (stamp: Stamp, userId: UserId, client: Client, began: number) => Promise<boolean>
+export type CreateSession = (session: SessionClaims, userId: UserId, client: Client, startedAt: number) => Promise<boolean>
 
-/** @param began the moment, by `performance.now()`, at which the sign-in began: before its credentials were looked at */
-export function createCreateSession ({ keepFor }: SessionSettings, ask: Ask, emit: Emit): CreateSession {
-  return async function createSession ({ sid, nonce, now, issuedAt, expiresAt }, userId, { ip, userAgent }, began) {
+/** @param startedAt the moment, by `performance.now()`, at which the sign-in began: before its credentials were looked at */
+export function createCreateSession ({ revocationTtl }: SessionSettings, callStore: CallStore, emit: Emit): CreateSession {
+  return async function createSession ({ sid, nonce, now, issuedAt, expiresAt }, userId, { ip, userAgent }, startedAt) {
     const record: SessionRecord = {
       id: sid,
       userId,
@@ -29,7 +29,7 @@ export function createCreateSession ({ keepFor }: SessionSettings, ask: Ask, emi
       ip,
       userAgent
     }
-    const created = await ask(store => store.create(record, { now, keepFor, elapsed: performance.now() - began }))
+    const created = await callStore(store => store.create(record, { now, revocationTtl, elapsed: performance.now() - startedAt }))
     if (created) emit('created', sid, { userId, ip })
     else emit('refused', sid, { userId, ip, reason: 'user_revoked' })
     return created

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
 import { createFault } from '../errors.ts'
 import type { SessionSettings } from './settings.ts'
-import type { Ask } from './call-store.ts'
+import type { CallStore } from './call-store.ts'
 import { createSliced } from './sliced.ts'
 import { createTellAgain } from './tell-again.ts'
 
@@ -30,8 +30,8 @@ export interface Feed {
 }
 
 /** @param now the plugin's clock, in milliseconds */
-export function createFeed (settings: SessionSettings, now: () => number, ask: Ask, log: FastifyBaseLogger): Feed {
-  const { store, keepFor, pollInterval, maxStaleness } = settings
+export function createFeed (settings: SessionSettings, now: () => number, callStore: CallStore, log: FastifyBaseLogger): Feed {
+  const { store, revocationTtl, pollInterval, maxStaleness } = settings
   const revoked = new Map<string, number>()
 
   let epoch: string | undefined
@@ -46,13 +46,13 @@ export function createFeed (settings: SessionSettings, now: () => number, ask: A
 
   const lost = createTellAgain(
     revoked,
-    async sessionId => await ask(store => store.revoke({ sessionId, mustExist: false, now: now(), keepFor }), true),
+    async sessionId => await callStore(store => store.revoke({ sessionId, mustExist: false, now: now(), revocationTtl }), true),
     count => log.warn(`The session store had lost ${count} ended sessions; it was told again`)
   )
 
   function add (sessionIds: readonly string[]): void {
     lost.heard(sessionIds)
-    const until = now() + keepFor
+    const until = now() + revocationTtl
     for (const id of sessionIds) {
       // Told again it may have been revoked again: last in the map is what is to be forgotten last.
       revoked.delete(id)
@@ -77,13 +77,13 @@ export function createFeed (settings: SessionSettings, now: () => number, ask: A
 
   /** Reads page by page to the end, and from the beginning when the store's memory proves to have begun anew. */
   async function read (): Promise<void> {
-    const began = { wall: Date.now(), monotonic: performance.now(), plugin: now() }
+    const startedAt = { wall: Date.now(), monotonic: performance.now(), plugin: now() }
     for (;;) {
-      const page = await ask(store => store.revokedSince(cursor, { now: now(), keepFor }))
+      const page = await callStore(store => store.revokedSince(cursor, { now: now(), revocationTtl }))
       const isNew = page.epoch !== epoch
       if (isNew) {
         epoch = page.epoch
-        since = Math.floor((began.plugin - Math.max(0, page.age)) / 1000)
+        since = Math.floor((startedAt.plugin - Math.max(0, page.age)) / 1000)
         if (cursor !== null) lost.begin()
       }
       add(page.sessionIds)
@@ -95,7 +95,7 @@ export function createFeed (settings: SessionSettings, now: () => number, ask: A
       cursor = page.cursor
       if (!page.more) break
     }
-    fresh = began
+    fresh = startedAt
     noticeStep()
     sweep()
     lost.run()

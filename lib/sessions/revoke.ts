@@ -1,7 +1,7 @@
 // The end of a session, or of all of a user's: in the store, and at once on this process.
 import type { SessionSettings } from './settings.ts'
 import type { UserId } from '../tokens/types.ts'
-import type { Ask } from './call-store.ts'
+import type { CallStore } from './call-store.ts'
 import type { Emit, SessionEvent } from './events.ts'
 import type { Feed } from './feed.ts'
 import { isSessionId } from '../tokens/session-claims.ts'
@@ -32,12 +32,12 @@ export interface Revoke {
 }
 
 /** @param now the plugin's clock, in milliseconds */
-export function createRevoke ({ keepFor }: SessionSettings, now: () => number, feed: Feed, ask: Ask, emit: Emit): Revoke {
+export function createRevoke ({ revocationTtl }: SessionSettings, now: () => number, feed: Feed, callStore: CallStore, emit: Emit): Revoke {
   const revoke: Revoke = {
     async session (sessionId, { userId, mustExist = false, ip = null, reason }) {
       if (!isSessionId(sessionId)) return false
       const owner = userId === undefined ? {} : { userId }
-      const ended = await ask(store => store.revoke({ sessionId, ...owner, mustExist, now: now(), keepFor }), true)
+      const ended = await callStore(store => store.revoke({ sessionId, ...owner, mustExist, now: now(), revocationTtl }), true)
       if (!ended) return false
       feed.add([sessionId])
       emit('revoked', sessionId, { ...owner, ip, reason })
@@ -45,7 +45,7 @@ export function createRevoke ({ keepFor }: SessionSettings, now: () => number, f
     },
 
     async user (userId, { sessionId, ip = null, reason }) {
-      const ids = await ask(store => store.revokeUser({ userId, now: now(), keepFor }), true)
+      const ids = await callStore(store => store.revokeUser({ userId, now: now(), revocationTtl }), true)
       feed.add(ids)
       for (const id of ids) emit('revoked', id, { userId, ip, reason })
       if (sessionId === undefined || ids.includes(sessionId)) return ids.length

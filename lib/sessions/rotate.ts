@@ -2,33 +2,33 @@
 import type { CreateRefusal } from '../errors.ts'
 import type { SessionSettings } from './settings.ts'
 import type { RefreshClaims, UserId } from '../tokens/types.ts'
-import type { Ask } from './call-store.ts'
+import type { CallStore } from './call-store.ts'
 import type { Client } from './client.ts'
 import type { Emit } from './events.ts'
 import type { Feed } from './feed.ts'
-import { hashNonce, sessionOf, type Stamp } from '../tokens/session-claims.ts'
+import { hashNonce, sessionOf, type SessionClaims } from '../tokens/session-claims.ts'
 
 /** Rejects with a `REFRESH_…` refusal or `STORE_UNAVAILABLE`. */
-export type Rotate = (claims: RefreshClaims, userId: UserId, client: Client) => Promise<Stamp>
+export type Rotate = (claims: RefreshClaims, userId: UserId, client: Client) => Promise<SessionClaims>
 
 export interface RotateParts {
   readonly settings: SessionSettings
   /** The plugin's clock, in milliseconds. */
   readonly now: () => number
   readonly feed: Feed
-  readonly ask: Ask
+  readonly callStore: CallStore
   readonly emit: Emit
   readonly createRefusal: CreateRefusal
 }
 
-export function createRotate ({ settings, now, feed, ask, emit, createRefusal }: RotateParts): Rotate {
-  const { rotate, grace, recovery, sliding, clockTolerance, keepFor } = settings
+export function createRotate ({ settings, now, feed, callStore, emit, createRefusal }: RotateParts): Rotate {
+  const { rotate, grace, recovery, sliding, clockTolerance, revocationTtl } = settings
 
   return async function rotateSession (claims, userId, client) {
     const { sid, gen, nonce } = sessionOf(claims)
     const moment = now()
-    const rotation = await ask(store => store.rotate({
-      sessionId: sid, userId, generation: gen, nonceHash: hashNonce(nonce), rotate, grace, recovery, sliding, clockTolerance, now: moment, keepFor, ...client
+    const rotation = await callStore(store => store.rotate({
+      sessionId: sid, userId, generation: gen, nonceHash: hashNonce(nonce), rotate, grace, recovery, sliding, clockTolerance, now: moment, revocationTtl, ...client
     }))
     const details = { userId, ip: client.ip, sinceRotation: rotation.sinceRotation }
 

@@ -3,7 +3,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { CreateRefusal } from '../errors.ts'
 import type { SessionSettings } from './settings.ts'
 import type { Claims, UserId } from '../tokens/types.ts'
-import { createAsk } from './call-store.ts'
+import { createCallStore } from './call-store.ts'
 import { createCheckSession, type CheckSession } from './check.ts'
 import { createCreateSession, type CreateSession } from './create.ts'
 import { createEmit } from './events.ts'
@@ -35,20 +35,20 @@ export interface SessionParts {
 }
 
 export function createSessions ({ settings, now, userIdOf, createRefusal, log }: SessionParts): Sessions {
-  const { store, storeTimeout, onEvent, keepFor } = settings
-  const ask = createAsk(store, storeTimeout, createRefusal)
+  const { store, storeTimeout, onEvent, revocationTtl } = settings
+  const callStore = createCallStore(store, storeTimeout, createRefusal)
   const emit = createEmit(onEvent, log)
-  const feed = createFeed(settings, now, ask, log)
+  const feed = createFeed(settings, now, callStore, log)
 
   return {
     settings,
     feed,
-    check: createCheckSession({ settings, now, userIdOf, feed, ask, emit }),
-    create: createCreateSession(settings, ask, emit),
-    rotate: createRotate({ settings, now, feed, ask, emit, createRefusal }),
-    revoke: createRevoke(settings, now, feed, ask, emit),
+    check: createCheckSession({ settings, now, userIdOf, feed, callStore, emit }),
+    create: createCreateSession(settings, callStore, emit),
+    rotate: createRotate({ settings, now, feed, callStore, emit, createRefusal }),
+    revoke: createRevoke(settings, now, feed, callStore, emit),
     async list (userId) {
-      const records = await ask(store => store.list({ userId, now: now(), keepFor }))
+      const records = await callStore(store => store.list({ userId, now: now(), revocationTtl }))
       return [...records].sort((a, b) => b.lastUsedAt - a.lastUsedAt || b.createdAt - a.createdAt)
     },
     async open () {

@@ -16,5 +16,5 @@ export interface SessionSettings {
   readonly onEvent: ((event: SessionEvent) => unknown) | undefined
   readonly clockTolerance: number
   /** How long after its last refresh an access token of a session can be alive anywhere: revocations are remembered that long. */
-  readonly keepFor: number
+  readonly revocationTtl: number
 }

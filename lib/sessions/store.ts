@@ -39,7 +39,7 @@ export interface CallContext {
    * How long a revocation is remembered, and a record kept after `expiresAt`: until no access token of it can be alive. Processes may
    * differ; then the longest counts.
    */
-  readonly keepFor: number
+  readonly revocationTtl: number
 }
 
 export interface RotationAttempt extends CallContext {
@@ -123,7 +123,7 @@ export interface RevocationPage {
  */
 export interface SessionStore {
   /**
-   * Keeps a new session until `expiresAt + keepFor`.
+   * Keeps a new session until `expiresAt + revocationTtl`.
    *
    * @returns false, and nothing kept, when a `revokeUser` of its user came after the sign-in began (`elapsed` ms ago)
    * and less than a minute ago

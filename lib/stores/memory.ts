@@ -37,10 +37,10 @@ export function memoryStore ({ maxSessions = 100_000 }: { maxSessions?: number }
     if (ids.size === 0) idsByUser.delete(userId)
   }
 
-  function end (id: string, now: number, keepFor: number): void {
+  function end (id: string, now: number, revocationTtl: number): void {
     const kept = sessions.get(id)
     if (kept !== undefined) forget(id, kept)
-    feed.tell(id, now + keepFor)
+    feed.tell(id, now + revocationTtl)
   }
 
   const sweepAll = createSliced(function * () {
@@ -68,13 +68,13 @@ export function memoryStore ({ maxSessions = 100_000 }: { maxSessions?: number }
   return {
     inProcess: true,
 
-    async create (session, { now, keepFor, elapsed }) {
+    async create (session, { now, revocationTtl, elapsed }) {
       const mark = marks.get(session.userId)
       if (mark !== undefined && performance.now() - elapsed < mark) return false
       if (sessions.size >= maxSessions) sweep(now)
       if (sessions.size >= maxSessions) throw new Error(`the memory store is full: ${maxSessions} sessions`)
       feed.begin(now)
-      sessions.set(session.id, { record: session, forgetAt: session.expiresAt + keepFor })
+      sessions.set(session.id, { record: session, forgetAt: session.expiresAt + revocationTtl })
       const ids = idsByUser.get(session.userId)
       if (ids === undefined) idsByUser.set(session.userId, new Set([session.id]))
       else ids.add(session.id)
@@ -82,39 +82,39 @@ export function memoryStore ({ maxSessions = 100_000 }: { maxSessions?: number }
     },
 
     async rotate (attempt) {
-      const { sessionId, now, keepFor } = attempt
+      const { sessionId, now, revocationTtl } = attempt
       const record = recordOf(sessionId, now)
       const { rotation, write } = decideRotation(record, attempt, now)
-      if (write === 'revoke') end(sessionId, now, keepFor)
+      if (write === 'revoke') end(sessionId, now, revocationTtl)
       else if (write !== null) {
         const changed: SessionRecord = { ...record!, ...write }
-        sessions.set(sessionId, { record: changed, forgetAt: changed.expiresAt + keepFor })
+        sessions.set(sessionId, { record: changed, forgetAt: changed.expiresAt + revocationTtl })
       }
       return rotation
     },
 
-    async confirm ({ sessionId, generation, now, keepFor }) {
+    async confirm ({ sessionId, generation, now, revocationTtl }) {
       const record = recordOf(sessionId, now)
       if (record === null) return 'unknown'
       if (generation > record.parentGeneration && generation < record.generation) {
-        end(sessionId, now, keepFor)
+        end(sessionId, now, revocationTtl)
         return 'reused'
       }
       if (generation === record.generation) sessions.get(sessionId)!.record = { ...record, confirmed: true, lastUsedAt: now }
       return 'confirmed'
     },
 
-    async revoke ({ sessionId, userId, mustExist, now, keepFor }) {
+    async revoke ({ sessionId, userId, mustExist, now, revocationTtl }) {
       const record = recordOf(sessionId, now)
       if (record === null ? mustExist : userId !== undefined && userId !== record.userId) return false
-      end(sessionId, now, keepFor)
+      end(sessionId, now, revocationTtl)
       return true
     },
 
-    async revokeUser ({ userId, now, keepFor }) {
+    async revokeUser ({ userId, now, revocationTtl }) {
       marks.set(userId, performance.now())
       const ids = [...idsByUser.get(userId) ?? []]
-      for (const id of ids) end(id, now, keepFor)
+      for (const id of ids) end(id, now, revocationTtl)
       return ids
     },
 

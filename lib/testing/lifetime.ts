@@ -1,7 +1,7 @@
 // The contract of lifetimes: fixed or sliding, and how long a session is kept.
 import assert from 'node:assert/strict'
 import type { SessionRecord } from '../sessions/store.ts'
-import { assertGranted, GRACE, KEEP_FOR, LIFETIME, type Setting } from './setting.ts'
+import { assertGranted, GRACE, REVOCATION_TTL, LIFETIME, type Setting } from './setting.ts'
 
 const DAY = 86_400_000
 const SLIDING = { lifetime: LIFETIME, maxLifetime: 20 * DAY }
@@ -49,14 +49,14 @@ export const lifetimeCases = {
     assert.deepEqual(await list(), [session])
     await passTo(session.expiresAt, setting, session)
     assert.deepEqual(await list(), [])
-    await passTo(session.expiresAt + KEEP_FOR - 1, setting, session)
+    await passTo(session.expiresAt + REVOCATION_TTL - 1, setting, session)
     assert.equal(await revoke(session.id, { mustExist: true, userId: session.userId }), true)
     await assertEnded(session)
   },
 
   async 'revokeUser ends sessions that expired but may still have an access token' (setting: Setting) {
     const session = await setting.create()
-    await passTo(session.expiresAt + KEEP_FOR - 1, setting, session)
+    await passTo(session.expiresAt + REVOCATION_TTL - 1, setting, session)
     assert.deepEqual(await setting.revokeUser(), [session.id])
     await setting.assertEnded(session)
   },

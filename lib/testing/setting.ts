@@ -13,7 +13,7 @@ const DAY = 24 * HOUR
 export const GRACE = HOUR
 export const RECOVERY = DAY
 export const LIFETIME = 14 * DAY
-export const KEEP_FOR = 2 * HOUR + 60_000
+export const REVOCATION_TTL = 2 * HOUR + 60_000
 
 /** How much of a span may go by unnoticed while a case runs, where the store has a clock of its own. */
 const MARGIN = 10 * 60_000
@@ -101,7 +101,7 @@ export function createSetting (store: SessionStore, { backdate, fill }: StoreCon
   const setting: Setting = {
     store,
     userId,
-    context: () => ({ now, keepFor: KEEP_FOR }),
+    context: () => ({ now, revocationTtl: REVOCATION_TTL }),
 
     async pass (milliseconds, ...sessions) {
       now += milliseconds
@@ -114,7 +114,7 @@ export function createSetting (store: SessionStore, { backdate, fill }: StoreCon
 
     async create (more) {
       const session = newSession(userId, now, more)
-      assert.equal(await store.create(session, { now, keepFor: KEEP_FOR, elapsed: 0 }), true, 'the session is created')
+      assert.equal(await store.create(session, { now, revocationTtl: REVOCATION_TTL, elapsed: 0 }), true, 'the session is created')
       return session
     },
 
@@ -131,14 +131,14 @@ export function createSetting (store: SessionStore, { backdate, fill }: StoreCon
       ip: '198.51.100.2',
       userAgent: 'contract/2.0',
       now,
-      keepFor: KEEP_FOR,
+      revocationTtl: REVOCATION_TTL,
       ...more
     }),
 
-    confirm: ({ id }, generation) => store.confirm({ sessionId: id, generation, now, keepFor: KEEP_FOR } satisfies Confirmation),
-    revoke: (sessionId, more) => store.revoke({ sessionId, mustExist: false, now, keepFor: KEEP_FOR, ...more }),
-    revokeUser: (id = userId) => store.revokeUser({ userId: id, now, keepFor: KEEP_FOR }),
-    list: (id = userId) => store.list({ userId: id, now, keepFor: KEEP_FOR }),
+    confirm: ({ id }, generation) => store.confirm({ sessionId: id, generation, now, revocationTtl: REVOCATION_TTL } satisfies Confirmation),
+    revoke: (sessionId, more) => store.revoke({ sessionId, mustExist: false, now, revocationTtl: REVOCATION_TTL, ...more }),
+    revokeUser: (id = userId) => store.revokeUser({ userId: id, now, revocationTtl: REVOCATION_TTL }),
+    list: (id = userId) => store.list({ userId: id, now, revocationTtl: REVOCATION_TTL }),
 
     async read ({ id, userId }) {
       const found = (await setting.list(userId)).find(session => session.id === id)
@@ -149,7 +149,7 @@ export function createSetting (store: SessionStore, { backdate, fill }: StoreCon
     async readFeed (cursor = null) {
       const ids = new Set<string>()
       for (;;) {
-        const page = await store.revokedSince(cursor, { now, keepFor: KEEP_FOR })
+        const page = await store.revokedSince(cursor, { now, revocationTtl: REVOCATION_TTL })
         for (const id of page.sessionIds) ids.add(id)
         if (!page.more) return { ids, cursor: page.cursor, epoch: page.epoch, age: page.age }
         assert.notEqual(page.cursor, cursor, 'a page leads to the next one')

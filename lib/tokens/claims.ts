@@ -1,6 +1,6 @@
 // The payload of a well-signed token → a verdict: are its claims ours, and is it the time for them (RFC 7519 section 4.1)?
 import type { TokenSettings } from './settings.ts'
-import { isStamped } from './session-claims.ts'
+import { hasSessionClaims } from './session-claims.ts'
 import type { Claims } from './types.ts'
 import { isUserId } from './user.ts'
 import { refused, type Verdict } from './verdict.ts'
@@ -20,12 +20,12 @@ const BAD_SESSION = refused('INVALID', 'session')
 type Payload = Record<string, unknown>
 
 /** Judges a payload, null when it is no object, at a moment, in epoch seconds; at null, whatever the time. */
-export type JudgeClaims = (payload: Payload | null, now: number | null) => Verdict
+export type ValidateClaims = (payload: Payload | null, now: number | null) => Verdict
 
-export function createJudgeClaims (settings: TokenSettings): JudgeClaims {
+export function createValidateClaims (settings: TokenSettings): ValidateClaims {
   const { accessLifetime, refreshLifetime, clockTolerance, skew, issuer, audience, userIdClaim, sessions } = settings
 
-  return function judgeClaims (payload, now) {
+  return function validateClaims (payload, now) {
     if (payload === null) return NOT_AN_OBJECT
     const claims = sealObject(payload)
 
@@ -40,7 +40,7 @@ export function createJudgeClaims (settings: TokenSettings): JudgeClaims {
     if (audience !== undefined && aud !== audience && !(Array.isArray(aud) && aud.includes(audience))) return BAD_AUD
     if (typeof refresh !== 'boolean') return BAD_REFRESH
     if (!isUserId(claims[userIdClaim], userIdClaim)) return BAD_USER_ID
-    if (sessions !== null && !isStamped(claims)) return BAD_SESSION
+    if (sessions !== null && !hasSessionClaims(claims)) return BAD_SESSION
 
     const lifetime = refresh ? refreshLifetime : accessLifetime
     const from = Math.max(

@@ -3,7 +3,7 @@ import { createFault } from '../errors.ts'
 import type { KeyRing } from '../keys/ring.ts'
 import type { TokenSettings } from './settings.ts'
 import { MAX_TOKEN_LENGTH } from './split.ts'
-import type { Stamp } from './session-claims.ts'
+import type { SessionClaims } from './session-claims.ts'
 import type { TokenReply } from './types.ts'
 import type { UserClaims } from './user.ts'
 
@@ -12,7 +12,7 @@ import type { UserClaims } from './user.ts'
  *
  * @throws `FST_DUAL_TOKEN_USER_INVALID` when the claims do not fit a token
  */
-export type Issue = <Need extends boolean>(claims: UserClaims, needRefreshToken: Need, stamp?: Stamp) => TokenReply<Need>
+export type Issue = <Need extends boolean>(claims: UserClaims, needRefreshToken: Need, session?: SessionClaims) => TokenReply<Need>
 
 export function createIssue (settings: TokenSettings, ring: KeyRing): Issue {
   const { accessLifetime, refreshLifetime, issuer, audience } = settings
@@ -27,12 +27,12 @@ export function createIssue (settings: TokenSettings, ring: KeyRing): Issue {
     throw createFault('USER_INVALID', `A user's claims must fit a token of ${MAX_TOKEN_LENGTH} characters.`)
   }
 
-  return function issue<Need extends boolean> (claims: UserClaims, needRefreshToken: Need, stamp?: Stamp) {
-    const now = seconds(stamp?.now ?? settings.now())
-    const access = { iat: now, exp: now + accessLifetime, ...(stamp && { sid: stamp.sid, gen: stamp.gen }) }
-    const refresh = stamp === undefined
+  return function issue<Need extends boolean> (claims: UserClaims, needRefreshToken: Need, session?: SessionClaims) {
+    const now = seconds(session?.now ?? settings.now())
+    const access = { iat: now, exp: now + accessLifetime, ...(session && { sid: session.sid, gen: session.gen }) }
+    const refresh = session === undefined
       ? { iat: now, exp: now + refreshLifetime }
-      : { iat: seconds(stamp.issuedAt), exp: seconds(stamp.expiresAt), sid: stamp.sid, gen: stamp.gen, n: stamp.nonce }
+      : { iat: seconds(session.issuedAt), exp: seconds(session.expiresAt), sid: session.sid, gen: session.gen, n: session.nonce }
     return {
       token: sign({ ...claims, ...addressed, refresh: false, ...access }),
       ...(needRefreshToken && { refresh_token: sign({ ...claims, ...addressed, refresh: true, ...refresh }) }),

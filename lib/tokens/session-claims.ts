@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import type { Claims } from './types.ts'
 
 /** What a session writes on the tokens of one generation. Instants are epoch milliseconds. */
-export interface Stamp {
+export interface SessionClaims {
   readonly sid: string
   readonly gen: number
   readonly nonce: string
@@ -23,7 +23,7 @@ export function createRandom (): string {
 }
 
 /** The stamp of a new session's first tokens, that end after so many whole seconds; both ends come from one reading of the clock. */
-export function createStamp (now: number, lifetime: number): Stamp {
+export function createSessionClaims (now: number, lifetime: number): SessionClaims {
   const issuedAt = Math.floor(now / 1000) * 1000
   return { sid: createRandom(), gen: 0, nonce: createRandom(), now, issuedAt, expiresAt: issuedAt + lifetime * 1000 }
 }
@@ -38,12 +38,12 @@ export function isSessionId (value: unknown): value is string {
 }
 
 /** Whether the claims of a token are those of a session; of a refresh token, with its nonce. */
-export function isStamped ({ sid, gen, n, refresh }: Readonly<Record<string, unknown>>): boolean {
+export function hasSessionClaims ({ sid, gen, n, refresh }: Readonly<Record<string, unknown>>): boolean {
   return isSessionId(sid) && Number.isInteger(gen) && (gen as number) >= 0 && (gen as number) <= MAX_GENERATION &&
     (refresh === false || isSessionId(n))
 }
 
-/** The session's claims of a good token; `isStamped` has seen them. */
+/** The session's claims of a good token; `hasSessionClaims` has seen them. */
 export function sessionOf (claims: Claims): { sid: string, gen: number, nonce: string } {
   return { sid: claims.sid as string, gen: claims.gen as number, nonce: claims.n as string }
 }

@@ -1,6 +1,6 @@
 // Token text → a verdict, in the one fixed order: length, memory, shape, header, signature, claims.
 import { LRUCache } from 'lru-cache'
-import type { JudgeClaims } from './claims.ts'
+import type { ValidateClaims } from './claims.ts'
 import type { KeyRing } from '../keys/ring.ts'
 import type { TokenSettings } from './settings.ts'
 import { parseSegment } from '../keys/segment.ts'
@@ -24,7 +24,7 @@ export type Verifier = Verify & { forget (): void }
  * Hashing the same token again for every request would be most of the plugin's cost, so good tokens are remembered by
  * their exact text, with the span in which they are good. Bad ones are not: nobody can fill the memory with forgeries.
  */
-export function createVerify (settings: TokenSettings, ring: KeyRing, judgeClaims: JudgeClaims): Verifier {
+export function createVerify (settings: TokenSettings, ring: KeyRing, validateClaims: ValidateClaims): Verifier {
   const remembered = settings.cache === 0 ? undefined : new LRUCache<string, Accepted>({ max: settings.cache })
 
   return Object.assign(verify, { forget: () => remembered?.clear() })
@@ -52,7 +52,7 @@ export function createVerify (settings: TokenSettings, ring: KeyRing, judgeClaim
     const { header, payload, signature, input } = segments
     try {
       for (const key of ring.keysFor(header)) {
-        if (key.hasSigned(input, signature)) return judgeClaims(parseSegment(payload), now)
+        if (key.verifySignature(input, signature)) return validateClaims(parseSegment(payload), now)
       }
       return BAD_SIGNATURE
     } catch {

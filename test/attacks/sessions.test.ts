@@ -90,7 +90,7 @@ test('a leaked signing key and a leaked store together make no refresh token', a
   const told = createToldStore()
   const made = await createSessionApp(t, { told })
   const { refresh_token: refreshed } = await made.signIn()
-  const [record] = await told.inner.list({ userId: 7, now: NOW * 1000, keepFor: 0 })
+  const [record] = await told.inner.list({ userId: 7, now: NOW * 1000, revocationTtl: 0 })
   for (const n of [record!.nonceHash, record!.nonceHash.slice(0, 22), record!.id]) {
     const reply = await made.renew(mint({ ...claimsIn(refreshed), n }))
     t.match(outcomeOf(reply), /^REFRESH_(?:INVALID|REUSED|REVOKED)$/)

@@ -162,13 +162,13 @@ test('while the store fails every call that needs it rejects, and works afterwar
 test('a sign-in of the application that began before revokeUser is refused when it says so', async t => {
   const { app } = await createSessionApp(t)
   const { issueTokens, listSessions, revokeUser } = app.dualToken
-  const began = performance.now()
+  const startedAt = performance.now()
   await revokeUser(7)
-  await t.rejects(issueTokens({ user_id: 7 }, { began }), { code: 'FST_DUAL_TOKEN_LOGIN_REFUSED' })
+  await t.rejects(issueTokens({ user_id: 7 }, { startedAt }), { code: 'FST_DUAL_TOKEN_LOGIN_REFUSED' })
   t.strictSame(await listSessions(7), [])
   t.ok(await issueTokens({ user_id: 7 }), 'one that begins now is not')
   for (const moment of [Date.now(), Infinity, NaN, null, '5']) {
-    await t.rejects(issueTokens({ user_id: 7 }, { began: moment as number }), { code: 'FST_DUAL_TOKEN_OPTION_INVALID' }, String(moment))
+    await t.rejects(issueTokens({ user_id: 7 }, { startedAt: moment as number }), { code: 'FST_DUAL_TOKEN_OPTION_INVALID' }, String(moment))
   }
 })
 

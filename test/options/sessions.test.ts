@@ -20,7 +20,7 @@ test('a store is enough: everything else has a default, durations in millisecond
     storeTimeout: 1000,
     onEvent: undefined,
     clockTolerance: 0,
-    keepFor: 7_260_000
+    revocationTtl: 7_260_000
   })
 })
 
@@ -50,7 +50,7 @@ test('every member is taken as given, parts of a second too', async t => {
     storeTimeout: 250_000,
     onEvent,
     clockTolerance: 30_000,
-    keepFor: 120_000
+    revocationTtl: 120_000
   })
 })
 

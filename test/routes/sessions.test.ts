@@ -223,7 +223,7 @@ test('DELETE all ends the session of the token itself, whatever the store has lo
   t.equal(await me(token), 'ACCESS_REVOKED')
   const { sid } = claimsIn(token)
   t.match(events, [{ type: 'revoked', sid, userId: 7, reason: 'all_ended' }])
-  t.ok((await told.inner.revokedSince(null, { now: 0, keepFor: 1 })).sessionIds.includes(String(sid)), 'the feed tells of it')
+  t.ok((await told.inner.revokedSince(null, { now: 0, revocationTtl: 1 })).sessionIds.includes(String(sid)), 'the feed tells of it')
 })
 
 test('the users 7 and \'7\' list their own sessions', async t => {

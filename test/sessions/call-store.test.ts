@@ -1,7 +1,7 @@
 import { test } from 'tap'
 import { createRefusals } from '../../lib/errors.ts'
 import { memoryStore } from '../../lib/index.ts'
-import { createAsk } from '../../lib/sessions/call-store.ts'
+import { createCallStore } from '../../lib/sessions/call-store.ts'
 import { FAILURES } from '../support/session-app.ts'
 
 const store = memoryStore()
@@ -11,20 +11,20 @@ const createRefusal = createRefusals(undefined)
 const timers = () => process.getActiveResourcesInfo().filter(name => name === 'Timeout').length
 
 test('an answer in time is the answer, and no timer is left', async t => {
-  const ask = createAsk(store, 60_000, createRefusal)
+  const callStore = createCallStore(store, 60_000, createRefusal)
   const before = timers()
-  t.equal(await ask(async given => given), store)
+  t.equal(await callStore(async given => given), store)
   t.equal(timers(), before)
 })
 
 test('a store that fails in whatever way is unavailable', async t => {
-  const ask = createAsk(store, 1, createRefusal)
+  const callStore = createCallStore(store, 1, createRefusal)
   const messages = new Map([
     ['it rejects', 'READONLY'], ['it rejects with no error', 'the session store failed'], ['it throws', 'not connected'],
     ['it never answers', 'the session store did not answer within 1 ms']
   ])
   for (const [name, fail] of Object.entries(FAILURES)) {
-    const error = await ask(fail as () => Promise<never>).catch(error => error)
+    const error = await callStore(fail as () => Promise<never>).catch(error => error)
     t.match(error, { code: 'FST_DUAL_TOKEN_STORE_UNAVAILABLE', statusCode: 503, cause: { message: messages.get(name) } }, name)
     t.match(error.headers, { 'retry-after': '1', 'cache-control': 'no-store' })
   }
@@ -32,28 +32,28 @@ test('a store that fails in whatever way is unavailable', async t => {
 })
 
 test('of what the store threw only the message is kept', async t => {
-  const ask = createAsk(store, 1, createRefusal)
+  const callStore = createCallStore(store, 1, createRefusal)
   const thrown = Object.assign(new Error('READONLY', { cause: 'sid' }), { command: { name: 'evalsha', args: ['sid'] } })
-  const { cause } = await ask(async () => { throw thrown }).catch(error => error)
+  const { cause } = await callStore(async () => { throw thrown }).catch(error => error)
   t.strictSame([Object.keys(cause), cause.message, cause.cause], [[], 'READONLY', undefined])
 })
 
 test('an answer, or a failure, that comes too late disturbs nobody', async t => {
-  const ask = createAsk(store, 1, createRefusal)
+  const callStore = createCallStore(store, 1, createRefusal)
   const settles: Array<() => void> = []
   const late = [
-    ask(() => new Promise<void>(resolve => { settles.push(resolve) })),
-    ask(() => new Promise<void>((_resolve, reject) => { settles.push(() => reject(new Error('too late'))) }))
+    callStore(() => new Promise<void>(resolve => { settles.push(resolve) })),
+    callStore(() => new Promise<void>((_resolve, reject) => { settles.push(() => reject(new Error('too late'))) }))
   ]
   for (const asked of late) await t.rejects(asked, { code: 'FST_DUAL_TOKEN_STORE_UNAVAILABLE' })
   for (const settle of settles) settle()
 })
 
 test('a thousand calls are unsettled at most, and a thousand more that end sessions; the others are not made', async t => {
-  const ask = createAsk(store, 1, createRefusal)
+  const callStore = createCallStore(store, 1, createRefusal)
   const settles: Array<() => void> = []
   const hang = () => new Promise<void>(resolve => { settles.push(resolve) })
-  const refused = async (ends: boolean): Promise<string> => (await ask(hang, ends).catch(error => error)).cause.message
+  const refused = async (ends: boolean): Promise<string> => (await callStore(hang, ends).catch(error => error)).cause.message
   const NO_ANSWER = 'the session store did not answer within 1 ms'
   const TOO_MANY = 'too many calls of the session store are unsettled'
 
@@ -67,5 +67,5 @@ test('a thousand calls are unsettled at most, and a thousand more that end sessi
   for (const settle of settles) settle()
   await Promise.resolve()
   await Promise.resolve()
-  t.equal(await ask(async () => 'answer'), 'answer')
+  t.equal(await callStore(async () => 'answer'), 'answer')
 })

@@ -29,7 +29,7 @@ test('a new generation that is seen in use is confirmed, once', async t => {
   const { token, sid } = await renewedPair(made)
   await me(token)
   await backgroundDone()
-  t.match(calls, [['confirm', { sessionId: sid, generation: 1, keepFor: 7_260_000 }]])
+  t.match(calls, [['confirm', { sessionId: sid, generation: 1, revocationTtl: 7_260_000 }]])
   t.strictSame(asked(), ['confirm'])
   await me(token)
   await app.inject({ url: '/open', headers: bearer(token) })
@@ -156,7 +156,7 @@ test('a refresh token of a session in the map is refused, and the session revoke
 
   t.equal(outcomeOf(await renew(refreshed)), 'REFRESH_REVOKED')
   await backgroundDone()
-  t.match(calls, [['revoke', { sessionId: sid, mustExist: false, keepFor: 7_260_000 }]])
+  t.match(calls, [['revoke', { sessionId: sid, mustExist: false, revocationTtl: 7_260_000 }]])
   t.strictSame(asked(), ['revoke'])
   t.match(events, [{ type: 'refused', sid, userId: 7, reason: 'revoked' }])
 

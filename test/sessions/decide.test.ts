@@ -3,7 +3,7 @@ import { decideRotation, type RotationAttempt, type SessionRecord } from '../../
 
 const GRACE = 10_000
 const RECOVERY = 86_400_000
-const KEEP_FOR = 7_260_000
+const REVOCATION_TTL = 7_260_000
 /** The store's clock and the plugin's differ: no decision may take one for the other. */
 const ROTATED_AT = 5_000_000
 const NOW = 1_750_000_000_000
@@ -43,7 +43,7 @@ const ATTEMPT: RotationAttempt = {
   ip: '198.51.100.2',
   userAgent: 'new',
   now: NOW,
-  keepFor: KEEP_FOR
+  revocationTtl: REVOCATION_TTL
 }
 
 function decide (record: Partial<SessionRecord>, attempt: Partial<RotationAttempt>, sinceRotation: number) {
@@ -91,7 +91,7 @@ test('a session that is not known is unknown', async t => {
 test("a session is expired from its end on, by the plugin's clock, whatever else is wrong", async t => {
   for (const generation of EVERY_GENERATION) {
     for (const more of [{}, { nonceHash: '' }, { userId: 8 }, { rotate: false }]) {
-      for (const now of [EXPIRES_AT, EXPIRES_AT + 1, EXPIRES_AT + KEEP_FOR]) {
+      for (const now of [EXPIRES_AT, EXPIRES_AT + 1, EXPIRES_AT + REVOCATION_TTL]) {
         t.strictSame(decide({}, { generation, now, ...more }, 0), denied('expired', 0))
       }
     }

@@ -9,7 +9,7 @@ import { bearer, createApp } from '../support/app.ts'
 import { createLog, createSessionApp, createToldStore, outcomeOf, PATH } from '../support/session-app.ts'
 import { accessToken, claimsIn, NOW, SECRET } from '../support/tokens.ts'
 
-const KEEP_FOR = 7_260_000
+const REVOCATION_TTL = 7_260_000
 
 /** The clocks and the timers of this process, for as long as a test takes: time goes by when it says so. */
 function stopTime (t: Test) {
@@ -236,7 +236,7 @@ test('a session is forgotten after one access lifetime and a minute', async t =>
   feed.add(['b'])
   time.advance(1000)
   feed.add(['c'])
-  time.advance(KEEP_FOR - 1001)
+  time.advance(REVOCATION_TTL - 1001)
   await time.fire()
   t.strictSame(['a', 'b', 'c'].map(feed.isRevoked), [true, true, true])
   time.advance(1)
@@ -251,7 +251,7 @@ test('many sessions are forgotten in slices, between which others have their tur
   const { feed } = createTestFeed(() => time.moments.plugin, [{ sessionIds: ids }])
   await feed.load()
   feed.start()
-  time.advance(KEEP_FOR)
+  time.advance(REVOCATION_TTL)
   const remembered = () => ids.filter(feed.isRevoked).length
   await time.fire()
   const counts: number[] = []
@@ -271,12 +271,12 @@ test('a session that was revoked again is forgotten after the last time', async 
   feed.start()
   feed.add(['a'])
   feed.add(['b'])
-  time.advance(KEEP_FOR / 2)
+  time.advance(REVOCATION_TTL / 2)
   feed.add(['a'])
-  time.advance(KEEP_FOR / 2)
+  time.advance(REVOCATION_TTL / 2)
   await time.fire()
   t.strictSame(['a', 'b'].map(feed.isRevoked), [true, false])
-  time.advance(KEEP_FOR / 2)
+  time.advance(REVOCATION_TTL / 2)
   await time.fire()
   t.equal(feed.isRevoked('a'), false)
   feed.stop()
@@ -313,8 +313,8 @@ test('a store that has lost what this process remembers is told again, and what 
     { epoch: 'second', sessionIds: ['d'], cursor: 'z' },
     { epoch: 'second' }
   ], {
-    async revoke ({ sessionId, mustExist, keepFor }) {
-      t.strictSame([mustExist, keepFor], [false, KEEP_FOR])
+    async revoke ({ sessionId, mustExist, revocationTtl }) {
+      t.strictSame([mustExist, revocationTtl], [false, REVOCATION_TTL])
       revoked.push(sessionId)
       return true
     }
@@ -393,7 +393,7 @@ test('when the plugin\'s clock has stepped back, what may have been forgotten me
   const { feed } = createTestFeed(() => time.moments.plugin, [{ sessionIds: ['a'], age: 60_000 }])
   await feed.load()
   feed.start()
-  time.moments.plugin += 3 * KEEP_FOR
+  time.moments.plugin += 3 * REVOCATION_TTL
   await time.fire()
   t.equal(feed.isRevoked('a'), false)
   t.equal(feed.remembersSince(), NOW - 60)

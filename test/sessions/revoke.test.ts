@@ -3,7 +3,7 @@ import { bearer } from '../support/app.ts'
 import { createSessionApp, createToldStore, FAILURES, outcomeOf, PATH } from '../support/session-app.ts'
 import { claimsIn, NOW } from '../support/tokens.ts'
 
-const context = { now: NOW * 1000, keepFor: 7_260_000 }
+const context = { now: NOW * 1000, revocationTtl: 7_260_000 }
 
 test('the store is told whose session it is to be, and whether there must be one', async t => {
   const { app, signIn, asked, calls } = await createSessionApp(t)

@@ -19,7 +19,7 @@ test('the store is told all that it needs to decide, and the nonce by its hash',
     sliding: { lifetime: REFRESH_LIFETIME * 1000, maxLifetime: 2_592_000_000 },
     clockTolerance: 0,
     now: NOW * 1000,
-    keepFor: 7_260_000,
+    revocationTtl: 7_260_000,
     ip: '127.0.0.1',
     userAgent: 'lightMyRequest'
   }]])

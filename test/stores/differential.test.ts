@@ -10,7 +10,7 @@ import { openRedis, withoutRedis } from '../support/redis.ts'
 const START = 1_750_000_000_000
 const STEP = 3_600_000
 /** Longer than any game: Redis forgets revocations by its own clock, which cannot be moved. */
-const KEEP_FOR = 1000 * STEP
+const REVOCATION_TTL = 1000 * STEP
 const NEVER = 0
 const ALWAYS = Number.MAX_SAFE_INTEGER
 
@@ -51,16 +51,16 @@ type Step = typeof step extends fc.Arbitrary<infer T> ? T : never
 
 /** What can be told of a store from outside, but for its own clock. */
 async function look (store: SessionStore, now: number): Promise<unknown> {
-  const lists = await Promise.all(USERS.map(userId => store.list({ userId, now, keepFor: KEEP_FOR })))
+  const lists = await Promise.all(USERS.map(userId => store.list({ userId, now, revocationTtl: REVOCATION_TTL })))
   const records = lists.map(list => list
     .map(({ rotatedAt, displacedAt, ...rest }) => ({ ...rest, rotated: rotatedAt > 0, recovered: rotatedAt > displacedAt }))
     .sort((a, b) => a.id < b.id ? -1 : 1))
-  const { sessionIds } = await store.revokedSince(null, { now, keepFor: KEEP_FOR })
+  const { sessionIds } = await store.revokedSince(null, { now, revocationTtl: REVOCATION_TTL })
   return { records, revoked: [...sessionIds].sort() }
 }
 
 async function take (store: SessionStore, step: Step, sessions: SessionRecord[], now: number): Promise<unknown> {
-  const context = { now, keepFor: KEEP_FOR }
+  const context = { now, revocationTtl: REVOCATION_TTL }
   if (step.call === 'revokeUser') return [...await store.revokeUser({ userId: step.userId, ...context })].sort()
   const { id, userId, nonceHash } = sessions[step.session]!
   if (step.call === 'confirm') return await store.confirm({ sessionId: id, generation: step.generation, ...context })
@@ -102,7 +102,7 @@ test('memory and Redis answer alike, whatever is asked', { skip: withoutRedis },
     let now = START
     const sessions = [newSession(7, now), newSession('7', now), newSession(7, now)]
     for (const store of [memory, redis]) {
-      for (const session of sessions.slice(0, 2)) await store.create({ ...session, expiresAt: now + 20 * STEP }, { now, keepFor: KEEP_FOR, elapsed: 0 })
+      for (const session of sessions.slice(0, 2)) await store.create({ ...session, expiresAt: now + 20 * STEP }, { now, revocationTtl: REVOCATION_TTL, elapsed: 0 })
     }
     for (const step of steps) {
       // Time goes by on both clocks, so that a span of 0 is over.

@@ -3,11 +3,11 @@ import { newSession } from '../../lib/testing/setting.ts'
 import { memoryStore, type SessionStore } from '../../lib/index.ts'
 
 const NOW = 1_750_000_000_000
-const KEEP_FOR = 7_260_000
-const CONTEXT = { now: NOW, keepFor: KEEP_FOR }
+const REVOCATION_TTL = 7_260_000
+const CONTEXT = { now: NOW, revocationTtl: REVOCATION_TTL }
 
 function create (store: SessionStore, userId: string | number, now = NOW, elapsed = 0): Promise<boolean> {
-  return store.create(newSession(userId, now), { now, keepFor: KEEP_FOR, elapsed })
+  return store.create(newSession(userId, now), { now, revocationTtl: REVOCATION_TTL, elapsed })
 }
 
 test('maxSessions is a whole number, at least 1', async t => {
@@ -39,18 +39,18 @@ test('a full store has room again when no access token of a session can be alive
   const store = memoryStore({ maxSessions: 1 })
   const session = newSession('a', NOW)
   await store.create(session, { ...CONTEXT, elapsed: 0 })
-  const last = session.expiresAt + KEEP_FOR
+  const last = session.expiresAt + REVOCATION_TTL
   await t.rejects(create(store, 'b', last - 2000))
   t.equal(await create(store, 'b', last), true)
-  t.strictSame(await store.revokeUser({ userId: 'a', now: last, keepFor: KEEP_FOR }), [])
+  t.strictSame(await store.revokeUser({ userId: 'a', now: last, revocationTtl: REVOCATION_TTL }), [])
 })
 
 test('a session is forgotten on time, swept or not', async t => {
   const store = memoryStore()
   const session = newSession('a', NOW)
   await store.create(session, { ...CONTEXT, elapsed: 0 })
-  const now = session.expiresAt + KEEP_FOR
-  const call = { sessionId: session.id, generation: 0, now, keepFor: KEEP_FOR }
+  const now = session.expiresAt + REVOCATION_TTL
+  const call = { sessionId: session.id, generation: 0, now, revocationTtl: REVOCATION_TTL }
   t.equal(await store.confirm(call), 'unknown')
   t.match(await store.rotate({
     ...call, userId: 'a', nonceHash: session.nonceHash, rotate: true, grace: 0, recovery: 0, sliding: null, clockTolerance: 0, ip: null, userAgent: null
@@ -88,20 +88,20 @@ test('the feed tells of a session once, however often it is ended', async t => {
 
 test('the feed forgets a revocation when no access token can be alive, and cursors stay good', async t => {
   const store = memoryStore()
-  const revoke = (sessionId: string, now: number) => store.revoke({ sessionId, mustExist: false, now, keepFor: KEEP_FOR })
-  const read = (cursor: string | null, now: number) => store.revokedSince(cursor, { now, keepFor: KEEP_FOR })
+  const revoke = (sessionId: string, now: number) => store.revoke({ sessionId, mustExist: false, now, revocationTtl: REVOCATION_TTL })
+  const read = (cursor: string | null, now: number) => store.revokedSince(cursor, { now, revocationTtl: REVOCATION_TTL })
   await revoke('first', NOW)
   const { cursor: afterFirst } = await read(null, NOW)
   await revoke('second', NOW + 10)
   const { cursor: afterSecond } = await read(null, NOW + 10)
-  t.strictSame((await read(null, NOW + KEEP_FOR - 1)).sessionIds, ['first', 'second'])
-  t.strictSame((await read(null, NOW + KEEP_FOR)).sessionIds, ['second'])
-  t.strictSame((await read(afterFirst, NOW + KEEP_FOR)).sessionIds, ['second'])
-  t.strictSame((await read(afterSecond, NOW + KEEP_FOR)).sessionIds, [])
-  t.strictSame((await read(null, NOW + KEEP_FOR + 10)).sessionIds, [])
-  await revoke('first', NOW + KEEP_FOR + 20)
+  t.strictSame((await read(null, NOW + REVOCATION_TTL - 1)).sessionIds, ['first', 'second'])
+  t.strictSame((await read(null, NOW + REVOCATION_TTL)).sessionIds, ['second'])
+  t.strictSame((await read(afterFirst, NOW + REVOCATION_TTL)).sessionIds, ['second'])
+  t.strictSame((await read(afterSecond, NOW + REVOCATION_TTL)).sessionIds, [])
+  t.strictSame((await read(null, NOW + REVOCATION_TTL + 10)).sessionIds, [])
+  await revoke('first', NOW + REVOCATION_TTL + 20)
   for (const cursor of [null, afterFirst, afterSecond]) {
-    t.strictSame((await read(cursor, NOW + KEEP_FOR + 20)).sessionIds, ['first'], 'what is ended anew is told anew')
+    t.strictSame((await read(cursor, NOW + REVOCATION_TTL + 20)).sessionIds, ['first'], 'what is ended anew is told anew')
   }
 })
 

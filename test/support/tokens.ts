@@ -59,5 +59,5 @@ export function claimsIn (token: string): Payload {
 /** Whether a key has signed a token. */
 export function isSignedBy (key: Key, token: string): boolean {
   const last = token.lastIndexOf('.')
-  return key.hasSigned(token.slice(0, last), token.slice(last + 1))
+  return key.verifySignature(token.slice(0, last), token.slice(last + 1))
 }

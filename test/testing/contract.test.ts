@@ -10,9 +10,9 @@ test('the memory store keeps the contract', async t => {
     async fill (store) {
       const now = Date.now()
       const userId = randomUUID()
-      const fillOne = async (): Promise<unknown> => await store.create(newSession(userId, now), { now, keepFor: 0, elapsed: 0 })
+      const fillOne = async (): Promise<unknown> => await store.create(newSession(userId, now), { now, revocationTtl: 0, elapsed: 0 })
       await t.rejects(async () => { for (;;) await fillOne() }, { message: 'the memory store is full: 5000 sessions' })
-      return async () => await store.revokeUser({ userId, now, keepFor: 0 })
+      return async () => await store.revokeUser({ userId, now, revocationTtl: 0 })
     }
   })
   for (const { name, run } of cases) await t.test(name, run)

@@ -1,11 +1,11 @@
 import { test } from 'tap'
-import { createJudgeClaims } from '../../lib/tokens/claims.ts'
+import { createValidateClaims } from '../../lib/tokens/claims.ts'
 import { resolveOptions } from '../../lib/options/resolve.ts'
 import type { Verdict } from '../../lib/tokens/verdict.ts'
 import { ACCESS_LIFETIME, accessClaims, NOW, type Payload, REFRESH_LIFETIME, refreshClaims, SECRET } from '../support/tokens.ts'
 
 function judgeWith (options: Record<string, unknown> = {}): (payload: Payload | null, now?: number) => Verdict {
-  const judge = createJudgeClaims(resolveOptions({ secret: SECRET, ...options }))
+  const judge = createValidateClaims(resolveOptions({ secret: SECRET, ...options }))
   return (payload, now = NOW) => judge(payload, now)
 }
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { test } from 'tap'
-import { createRandom, createStamp, hashNonce, isSessionId, isStamped, sessionOf } from '../../lib/tokens/session-claims.ts'
+import { createRandom, createSessionClaims, hashNonce, isSessionId, hasSessionClaims, sessionOf } from '../../lib/tokens/session-claims.ts'
 import type { Claims } from '../../lib/index.ts'
 import { NOW } from '../support/tokens.ts'
 
@@ -20,18 +20,18 @@ test('a store gets the SHA-256 of a nonce', async t => {
 
 test('the claims of a session are an id, a generation, and of a refresh token a nonce', async t => {
   const good = { refresh: true, sid: ID, gen: 0, n: NONCE }
-  t.ok(isStamped(good))
-  t.ok(isStamped({ ...good, gen: 2 ** 31 }))
-  t.ok(isStamped({ refresh: false, sid: ID, gen: 3 }), 'an access token needs no nonce')
+  t.ok(hasSessionClaims(good))
+  t.ok(hasSessionClaims({ ...good, gen: 2 ** 31 }))
+  t.ok(hasSessionClaims({ refresh: false, sid: ID, gen: 3 }), 'an access token needs no nonce')
 
   const badTexts = [undefined, null, 7, '', 'x', ID.slice(1), `${ID}a`, ID.replace('A', '+'), `${ID.slice(1)}\n`, [ID], {}]
   for (const value of badTexts) {
-    t.notOk(isStamped({ ...good, sid: value }), `sid ${String(value)}`)
-    t.notOk(isStamped({ ...good, n: value }), `n ${String(value)}`)
+    t.notOk(hasSessionClaims({ ...good, sid: value }), `sid ${String(value)}`)
+    t.notOk(hasSessionClaims({ ...good, n: value }), `n ${String(value)}`)
   }
   for (const gen of [undefined, null, -1, 0.5, NaN, Infinity, 2 ** 31 + 1, '0', [0], true]) {
-    t.notOk(isStamped({ ...good, gen }), `gen ${String(gen)}`)
-    t.notOk(isStamped({ refresh: false, sid: ID, gen }), `gen ${String(gen)}`)
+    t.notOk(hasSessionClaims({ ...good, gen }), `gen ${String(gen)}`)
+    t.notOk(hasSessionClaims({ refresh: false, sid: ID, gen }), `gen ${String(gen)}`)
   }
 })
 
@@ -40,7 +40,7 @@ test('the session of claims is what they say', async t => {
 })
 
 test('the stamp of a sign-in is new, and its instants are whole seconds', async t => {
-  const [one, other] = [createStamp(NOW * 1000 + 999, 60), createStamp(NOW * 1000 + 999, 60)]
+  const [one, other] = [createSessionClaims(NOW * 1000 + 999, 60), createSessionClaims(NOW * 1000 + 999, 60)]
   t.match(one, { gen: 0, now: NOW * 1000 + 999, issuedAt: NOW * 1000, expiresAt: (NOW + 60) * 1000 })
   t.ok(isSessionId(one.sid))
   t.ok(isSessionId(one.nonce))

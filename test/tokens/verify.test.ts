@@ -1,6 +1,6 @@
 import Fastify from 'fastify'
 import { test } from 'tap'
-import { createJudgeClaims } from '../../lib/tokens/claims.ts'
+import { createValidateClaims } from '../../lib/tokens/claims.ts'
 import { createKeyFactory } from '../../lib/keys/sign.ts'
 import { createKeyRing, type KeyRing } from '../../lib/keys/ring.ts'
 import { resolveOptions } from '../../lib/options/resolve.ts'
@@ -28,7 +28,7 @@ function createBench (options: Record<string, unknown> = {}): Bench {
       return ring.keysFor(header)
     }
   }
-  return { verify: createVerify(settings, counted, createJudgeClaims(settings)), clock, lookUps: () => lookUps }
+  return { verify: createVerify(settings, counted, createValidateClaims(settings)), clock, lookUps: () => lookUps }
 }
 
 function outcome ({ claims, refusal }: Verdict): string {

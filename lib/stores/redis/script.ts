@@ -30,15 +30,15 @@ local function whole (number) return string.format('%.0f', number) end
 local function outlive (key, ms)
   if redis.call('PTTL', key) < ms then redis.call('PEXPIRE', key, whole(ms)) end
 end
-local function tell (feed, keepFor, channel, ids)
+local function tell (feed, revocationTtl, channel, ids)
   for _, id in ipairs(ids) do redis.call('ZADD', feed, 'NX', whole(clock), id) end
-  outlive(feed, keepFor)
+  outlive(feed, revocationTtl)
   redis.pcall('PUBLISH', channel, table.concat(ids, ' '))
 end
-local function finish (session, index, id, feed, keepFor, channel)
+local function finish (session, index, id, feed, revocationTtl, channel)
   redis.call('DEL', session)
   redis.call('ZREM', index, id)
-  tell(feed, keepFor, channel, { id })
+  tell(feed, revocationTtl, channel, { id })
 end
 local function begin (epoch, feed, id)
   redis.call('DEL', epoch)
@@ -46,15 +46,15 @@ local function begin (epoch, feed, id)
   redis.call('ZREMRANGEBYSCORE', feed, '+inf', '+inf')
   redis.call('ZADD', feed, '+inf', id)
 end
-local function remember (epoch, feed, id, keepFor, isOver)
-  local known = redis.call('HMGET', epoch, 'id', 'since', 'keepFor', 'keepUntil', 'readAt')
-  local longest = math.max(keepFor, clock < tonumber(known[4] or 0) and tonumber(known[3]) or 0)
+local function remember (epoch, feed, id, revocationTtl, isOver)
+  local known = redis.call('HMGET', epoch, 'id', 'since', 'revocationTtl', 'keepUntil', 'readAt')
+  local longest = math.max(revocationTtl, clock < tonumber(known[4] or 0) and tonumber(known[3]) or 0)
   if not known[1] or not redis.call('ZSCORE', feed, known[1]) or isOver(known[1], tonumber(known[5] or clock), longest) then
     begin(epoch, feed, id)
   elseif tonumber(known[2]) > clock then
     redis.pcall('HSET', epoch, 'since', whole(clock))
   end
-  if keepFor == longest then redis.pcall('HSET', epoch, 'keepFor', whole(keepFor), 'keepUntil', whole(clock + keepFor)) end
+  if revocationTtl == longest then redis.pcall('HSET', epoch, 'revocationTtl', whole(revocationTtl), 'keepUntil', whole(clock + revocationTtl)) end
   outlive(epoch, longest * 2)
   outlive(feed, longest * 2)
   return longest

@@ -4,7 +4,7 @@ import { FORGOTTEN, MARK_LIFE, script } from './script.ts'
 /**
  * A mark that lies in the future was made before the clock stepped back: it counts as made now, and so refuses no later sign-in.
  *
- * KEYS: session, user's index, user's mark, epoch, feed. ARGV: elapsed µs, time to live, keepFor, epoch id, session id, then the record's fields.
+ * KEYS: session, user's index, user's mark, epoch, feed. ARGV: elapsed µs, time to live, revocationTtl, epoch id, session id, then the record's fields.
  */
 export const CREATE = script(`
 local mark = tonumber(redis.call('GET', KEYS[3]) or 0)
@@ -24,11 +24,11 @@ return 1
 `)
 
 /**
- * The table of decide.ts. KEYS: session, user's index, feed. ARGV: session id, user id, generation, nonce hash, now, keepFor, rotate, grace, recovery,
+ * The table of decide.ts. KEYS: session, user's index, feed. ARGV: session id, user id, generation, nonce hash, now, revocationTtl, rotate, grace, recovery,
  * sliding lifetime ('' when fixed), maxLifetime, ip, user agent, channel, prefix of indexes, clockTolerance.
  */
 export const ROTATE = script(`
-local id, user, presented, nonce, now, keepFor = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
+local id, user, presented, nonce, now, revocationTtl = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
 local r = redis.call('HMGET', KEYS[1], 'userId', 'nonceHash', 'generation', 'parentGeneration', 'confirmed', 'rotatedAt',
   'displacedAt', 'issuedAt', 'expiresAt', 'createdAt')
 if not r[1] then
@@ -38,7 +38,7 @@ local generation, parent, rotatedAt, expiresAt = tonumber(r[3]), tonumber(r[4]),
 local since = rotatedAt > 0 and whole(math.max(0, clock - rotatedAt)) or ''
 
 local function reused ()
-  finish(KEYS[1], ARGV[15] .. r[1], id, KEYS[3], keepFor, ARGV[14])
+  finish(KEYS[1], ARGV[15] .. r[1], id, KEYS[3], revocationTtl, ARGV[14])
   return { 'reused', since }
 end
 local function repeated ()
@@ -53,7 +53,7 @@ local function next (outcome, from)
   redis.call('HSET', KEYS[1], 'generation', whole(from + 1), 'confirmed', '0', 'rotatedAt', whole(clock), 'issuedAt', whole(now),
     'expiresAt', whole(expires), 'lastUsedAt', whole(now), 'ip', ARGV[12], 'userAgent', ARGV[13])
   if expires ~= expiresAt then
-    local life = expires - now + keepFor
+    local life = expires - now + revocationTtl
     redis.call('PEXPIRE', KEYS[1], whole(life))
     redis.call('ZADD', KEYS[2], whole(clock + life), id)
     outlive(KEYS[2], life)
@@ -77,7 +77,7 @@ if presented == parent and r[5] == '0' and math.abs(clock - tonumber(r[7])) <= t
 return reused()
 `)
 
-/** KEYS: session, feed. ARGV: session id, generation, now, keepFor, channel, prefix of indexes. */
+/** KEYS: session, feed. ARGV: session id, generation, now, revocationTtl, channel, prefix of indexes. */
 export const CONFIRM = script(`
 local r = redis.call('HMGET', KEYS[1], 'generation', 'parentGeneration', 'userId')
 if not r[1] then return 'unknown' end
@@ -90,7 +90,7 @@ if seen == tonumber(r[1]) then redis.call('HSET', KEYS[1], 'confirmed', '1', 'la
 return 'confirmed'
 `)
 
-/** The index is that of the record's own user. KEYS: session, feed. ARGV: session id, keepFor, channel, must exist, user id or '', prefix of indexes. */
+/** The index is that of the record's own user. KEYS: session, feed. ARGV: session id, revocationTtl, channel, must exist, user id or '', prefix of indexes. */
 export const REVOKE = script(`
 local user = redis.call('HGET', KEYS[1], 'userId')
 if not user and ARGV[4] == '1' then return 0 end
@@ -106,7 +106,7 @@ redis.call('SET', KEYS[2], whole(micros), 'PX', ${MARK_LIFE})
 return redis.call('ZRANGE', KEYS[1], 0, -1)
 `)
 
-/** Answers the ids of those that lived. KEYS: user's index, feed, then the sessions. ARGV: keepFor, channel, then the session ids. */
+/** Answers the ids of those that lived. KEYS: user's index, feed, then the sessions. ARGV: revocationTtl, channel, then the session ids. */
 export const REVOKE_MANY = script(`
 local ids, ended = { unpack(ARGV, 3) }, {}
 for i, id in ipairs(ids) do
@@ -135,7 +135,7 @@ return records
  * forgotten by now. An epoch is over when the caller says so, who has seen the clock step, and when
  * nobody has read the feed for as long as it remembers: if it was the clock that moved, more would be forgotten here than may be.
  *
- * KEYS: feed, epoch. ARGV: lowest score, ids to pass over, page size, keepFor, id of a new epoch, id of the epoch that is over or ''.
+ * KEYS: feed, epoch. ARGV: lowest score, ids to pass over, page size, revocationTtl, id of a new epoch, id of the epoch that is over or ''.
  */
 export const REVOKED_SINCE = script(`
 local longest = remember(KEYS[2], KEYS[1], ARGV[5], tonumber(ARGV[4]), function (id, readAt, longest)

@@ -76,47 +76,47 @@ export function redisStore (client: RedisClient, { prefix = 'dual-token:' }: { p
   const hasStepped = createClockWatch()
 
   /** @param over the id of an epoch that is to end here */
-  async function readPage ({ lowest, skip }: FeedPosition, keepFor: number, over = '') {
+  async function readPage ({ lowest, skip }: FeedPosition, revocationTtl: number, over = '') {
     const sentAt = performance.now()
     const [epochId, runId, age, clock, ids, score, passed] = await run(scripts.REVOKED_SINCE,
-      [feed, epoch], [lowest, skip, PAGE, keepFor, randomUUID(), over]) as [string, string, string, string, string[], string, number]
+      [feed, epoch], [lowest, skip, PAGE, revocationTtl, randomUUID(), over]) as [string, string, string, string, string[], string, number]
     return { epochId, runId, age: Number(age), clock, ids, score, passed, hasStepped: hasStepped(Number(clock), sentAt, epochId) }
   }
 
   return {
-    async create (session, { now, keepFor, elapsed }) {
-      const life = session.expiresAt - now + keepFor
+    async create (session, { now, revocationTtl, elapsed }) {
+      const life = session.expiresAt - now + revocationTtl
       const created = await run(scripts.CREATE,
         [sessionKey(session.id), indexKey(session.userId), markKey(session.userId), epoch, feed],
-        [Math.round(elapsed * 1000), life, keepFor, randomUUID(), session.id, ...fieldsOf(session)])
+        [Math.round(elapsed * 1000), life, revocationTtl, randomUUID(), session.id, ...fieldsOf(session)])
       return Number(created) === 1
     },
 
     async rotate (attempt) {
-      const { sessionId, userId, generation, nonceHash, now, keepFor, rotate, grace, recovery, sliding, clockTolerance, ip, userAgent } = attempt
+      const { sessionId, userId, generation, nonceHash, now, revocationTtl, rotate, grace, recovery, sliding, clockTolerance, ip, userAgent } = attempt
       const reply = await run(scripts.ROTATE, [sessionKey(sessionId), indexKey(userId), feed], [
-        sessionId, JSON.stringify(userId), generation, nonceHash, now, keepFor, rotate ? 1 : 0, grace, recovery,
+        sessionId, JSON.stringify(userId), generation, nonceHash, now, revocationTtl, rotate ? 1 : 0, grace, recovery,
         sliding?.lifetime ?? '', sliding?.maxLifetime ?? '', ip ?? '', userAgent ?? '', feed, indexes, clockTolerance
       ])
       return rotationOf(reply as string[])
     },
 
-    async confirm ({ sessionId, generation, now, keepFor }) {
-      return await run(scripts.CONFIRM, [sessionKey(sessionId), feed], [sessionId, generation, now, keepFor, feed, indexes]) as
+    async confirm ({ sessionId, generation, now, revocationTtl }) {
+      return await run(scripts.CONFIRM, [sessionKey(sessionId), feed], [sessionId, generation, now, revocationTtl, feed, indexes]) as
         'confirmed' | 'reused' | 'unknown'
     },
 
-    async revoke ({ sessionId, userId, mustExist, keepFor }) {
+    async revoke ({ sessionId, userId, mustExist, revocationTtl }) {
       const told = await run(scripts.REVOKE, [sessionKey(sessionId), feed],
-        [sessionId, keepFor, feed, mustExist ? 1 : 0, userId === undefined ? '' : JSON.stringify(userId), indexes])
+        [sessionId, revocationTtl, feed, mustExist ? 1 : 0, userId === undefined ? '' : JSON.stringify(userId), indexes])
       return Number(told) === 1
     },
 
-    async revokeUser ({ userId, keepFor }) {
+    async revokeUser ({ userId, revocationTtl }) {
       const index = indexKey(userId)
       const ids = await run(scripts.MARK_USER, [index, markKey(userId)], []) as string[]
       const ended = await inBatches(ids, async batch =>
-        await run(scripts.REVOKE_MANY, [index, feed, ...batch.map(sessionKey)], [keepFor, feed, ...batch]) as string[])
+        await run(scripts.REVOKE_MANY, [index, feed, ...batch.map(sessionKey)], [revocationTtl, feed, ...batch]) as string[])
       return ended.flat()
     },
 
@@ -128,18 +128,18 @@ export function redisStore (client: RedisClient, { prefix = 'dual-token:' }: { p
       return pages.flat().map(recordOf).filter(record => now < record.expiresAt)
     },
 
-    async revokedSince (cursor, { keepFor }) {
+    async revokedSince (cursor, { revocationTtl }) {
       const position = positionOf(cursor)
-      let page = await readPage(position, keepFor)
-      if (page.hasStepped) page = await readPage(position, keepFor, page.epochId)
-      const began = position.began ?? page.clock
+      let page = await readPage(position, revocationTtl)
+      if (page.hasStepped) page = await readPage(position, revocationTtl, page.epochId)
+      const startedAt = position.startedAt ?? page.clock
       const more = page.ids.length === PAGE
       return {
         epoch: page.epochId + page.runId,
         age: page.age,
         sessionIds: page.ids,
         more,
-        cursor: more ? cursorWithin(page.score, page.passed, began) : began
+        cursor: more ? cursorWithin(page.score, page.passed, startedAt) : startedAt
       }
     },
 

@@ -117,7 +117,7 @@ test('when the clock of Redis has stepped back, the mark of revokeUser refuses n
   await app.dualToken.revokeUser(7)
   redis.step(-HOUR)
   const earlier = performance.now()
-  await t.rejects(app.dualToken.issueTokens({ user_id: 7, role: 'member' }, { began: earlier - 1000 }), { code: 'FST_DUAL_TOKEN_LOGIN_REFUSED' })
+  await t.rejects(app.dualToken.issueTokens({ user_id: 7, role: 'member' }, { startedAt: earlier - 1000 }), { code: 'FST_DUAL_TOKEN_LOGIN_REFUSED' })
   await t.resolves(app.dualToken.issueTokens({ user_id: 7, role: 'member' }))
 })
 

@@ -7,8 +7,8 @@ import { createRandom, hashNonce } from '../../../lib/tokens/session-claims.ts'
 import { commandsDuring, dumpOf, eventOf, keysOf, openRedis, type RedisServer, startRedis, withoutRedis, withoutServer } from '../../support/redis.ts'
 
 const NOW = 1_750_000_000_000
-const KEEP_FOR = 7_260_000
-const CONTEXT = { now: NOW, keepFor: KEEP_FOR }
+const REVOCATION_TTL = 7_260_000
+const CONTEXT = { now: NOW, revocationTtl: REVOCATION_TTL }
 
 async function create (store: SessionStore, userId: UserId = 'a', more: Partial<SessionRecord> = {}): Promise<SessionRecord> {
   const session = newSession(userId, NOW, more)
@@ -83,7 +83,7 @@ test('every key begins with the prefix and has an end, and none outlives what it
   for (const key of keys) {
     t.ok(key.startsWith(prefix), key)
     const life = await client.pttl(key)
-    t.ok(life > 0 && life <= session.expiresAt - NOW + KEEP_FOR, `${key} lives ${life} ms`)
+    t.ok(life > 0 && life <= session.expiresAt - NOW + REVOCATION_TTL, `${key} lives ${life} ms`)
   }
   const kinds = new Set(keys.map(key => key.slice(`${prefix}{sessions}:`.length).replace(/:.*/s, '')))
   t.strictSame([...kinds].sort(), ['epoch', 'mark', 'revoked', 'session', 'user'])
@@ -103,7 +103,7 @@ test('a session that slides keeps its keys as long as it lives', { skip: without
   await store.rotate({ ...attempt(session), sliding: { lifetime: 1_000_000_000, maxLifetime: 2_000_000_000 } })
   for (const key of [`session:${session.id}`, 'user:"a"']) {
     const life = await client.pttl(`${prefix}{sessions}:${key}`)
-    t.ok(life > 999_000_000 && life <= 1_000_000_000 + KEEP_FOR, `${key} lives ${life} ms`)
+    t.ok(life > 999_000_000 && life <= 1_000_000_000 + REVOCATION_TTL, `${key} lives ${life} ms`)
   }
 })
 
@@ -359,7 +359,7 @@ test('many revocations are forgotten by many reads, none of which holds the serv
   const feed = `${prefix}{sessions}:revoked`
   await revoke(store, 'young')
   const [seconds] = await client.time()
-  const old = (Number(seconds) - 3600) * 1000 - KEEP_FOR
+  const old = (Number(seconds) - 3600) * 1000 - REVOCATION_TTL
   for (let i = 0; i < 45_000; i += 1000) await client.zadd(feed, ...Array.from({ length: 1000 }, (_, j) => [old, `old-${i + j}`]).flat())
   const counts: number[] = []
   for (let i = 0; i < 4; i++) {
@@ -375,7 +375,7 @@ test('revocations are forgotten when no access token can be alive', { skip: with
   const feed = `${prefix}{sessions}:revoked`
   const [seconds] = await client.time()
   const clock = Number(seconds) * 1000
-  await client.zadd(feed, clock - KEEP_FOR - 1000, 'old', clock - KEEP_FOR + 60_000, 'young')
+  await client.zadd(feed, clock - REVOCATION_TTL - 1000, 'old', clock - REVOCATION_TTL + 60_000, 'young')
   t.strictSame((await readFeed(store)).ids, ['young'])
   t.strictSame(await client.zrangebyscore(feed, '-inf', '(+inf'), ['young'])
 })
@@ -383,7 +383,7 @@ test('revocations are forgotten when no access token can be alive', { skip: with
 test('a process with a shorter lifetime of access tokens forgets nothing that others must remember', { skip: withoutRedis }, async t => {
   const { client, prefix } = await openRedis(t)
   const store = redisStore(client, { prefix })
-  const shorter = { now: NOW, keepFor: 61_000 }
+  const shorter = { now: NOW, revocationTtl: 61_000 }
   const feed = `${prefix}{sessions}:revoked`
   await store.revokedSince(null, CONTEXT)
   const [seconds] = await client.time()

@@ -36,7 +36,7 @@ function after (record: SessionRecord, generation: number, clock: number): Sessi
     sliding: null,
     clockTolerance: 0,
     now: clock,
-    keepFor: ACCESS_LIFETIME,
+    revocationTtl: ACCESS_LIFETIME,
     ip: null,
     userAgent: null
   }

@@ -95,9 +95,9 @@ export function createFallibleStore (time: Time): FallibleStore {
       return [...sessions.values()].filter(record => record.userId === userId)
     },
 
-    async revokedSince (cursor, { keepFor }) {
+    async revokedSince (cursor, { revocationTtl }) {
       const now = time.now()
-      told = told.filter(({ at }) => now - at <= keepFor)
+      told = told.filter(({ at }) => now - at <= revocationTtl)
       const [from = 0, passed = 0] = cursor?.split('+').map(Number) ?? []
       const rows = told.filter(({ at }) => at >= from - store.overlap).slice(passed)
       const more = rows.length > PAGE
