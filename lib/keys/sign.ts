@@ -3,7 +3,7 @@ import fastifyJwt, { type JWT } from '@fastify/jwt'
 import type { FastifyInstance } from 'fastify'
 import { isSymmetric, type RingKey } from './check.ts'
 import type { KeyAlgorithm } from './types.ts'
-import { createHasSigned, type HasSigned } from './signature.ts'
+import { createVerifySignature, type VerifySignature } from './signature.ts'
 
 /** A key at work. */
 export interface Key {
@@ -11,7 +11,7 @@ export interface Key {
   readonly algorithm: KeyAlgorithm
   /** Claims → a compact JWS. Throws when they cannot be signed, or when there is no private key to sign with. */
   sign (claims: object): string
-  readonly verifySignature: HasSigned
+  readonly verifySignature: VerifySignature
 }
 
 /** Puts a key to work. */
@@ -37,7 +37,7 @@ export function createKeyFactory (fastify: FastifyInstance): CreateKey {
     }, error => { if (error) throw error })
 
     const { sign } = engine!
-    return { kid, algorithm, sign: claims => sign(claims), verifySignature: createHasSigned(key) }
+    return { kid, algorithm, sign: claims => sign(claims), verifySignature: createVerifySignature(key) }
   }
 }
 

@@ -9,7 +9,7 @@ import type { AsymmetricAlgorithm } from './types.ts'
  * @param input what is signed: the first two segments of a token, as they were sent
  * @param signature the third one
  */
-export type HasSigned = (input: string, signature: string) => boolean
+export type VerifySignature = (input: string, signature: string) => boolean
 
 /** What node:crypto has to be told of an algorithm, beside its hash. */
 const PARAMETERS = {
@@ -19,7 +19,7 @@ const PARAMETERS = {
   EdDSA: {}
 } as const satisfies Record<AsymmetricAlgorithm, object>
 
-export function createHasSigned (key: RingKey): HasSigned {
+export function createVerifySignature (key: RingKey): VerifySignature {
   const [bytes, isSignature] = isSymmetric(key) ? [32, createCheckMac(createSecretKey(key.secret))] : [lengthOf(key), createCheckSignature(key)]
 
   return function verifySignature (input, signature) {

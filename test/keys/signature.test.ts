@@ -2,16 +2,16 @@ import { constants, sign } from 'node:crypto'
 import { test } from 'tap'
 import { readKeys } from '../../lib/keys/check.ts'
 import type { KeyAlgorithm } from '../../lib/keys/types.ts'
-import { createHasSigned, type HasSigned } from '../../lib/keys/signature.ts'
+import { createVerifySignature, type VerifySignature } from '../../lib/keys/signature.ts'
 import { ALGORITHMS, PAIRS, publicRingKey, signatureOf } from '../support/key-pairs.ts'
 import { encode, OTHER_SECRET, SECRET } from '../support/tokens.ts'
 
 const INPUT = 'aGVhZGVy.cGF5bG9hZA'
 
 /** Of the first pair of each algorithm, or the secret. */
-function checkOf (algorithm: KeyAlgorithm): HasSigned {
+function checkOf (algorithm: KeyAlgorithm): VerifySignature {
   const [key] = readKeys([algorithm === 'HS256' ? { kid: 'k', algorithm, secret: SECRET } : publicRingKey(algorithm, 'k')])
-  return createHasSigned(key)
+  return createVerifySignature(key)
 }
 
 function signedBy (algorithm: KeyAlgorithm, index: 0 | 1, input = INPUT): string {
