@@ -2,12 +2,29 @@
 import type { AuthorizationFailure, StoredTokens, TokenClient, TokenClientOptions, TokenLocks, Tokens } from './types.ts'
 export type * from './types.ts'
 
-/** The server would not sign in, refresh or sign out, or has ended the session. */
+/** A request is sent this often in all while the server answers 503. */
+const MOST_TRIES = 3
+/** The client does not wait for a server that asks for a longer pause. Seconds. */
+const LONGEST_PAUSE = 30
+/** Methods that a client may repeat (RFC 9110 section 9.2.2). */
+const IDEMPOTENT = /^(GET|OPTIONS|PUT|DELETE)$/i
+
+type Fetch = typeof globalThis.fetch
+type Signal = AbortSignal | null | undefined
+
+interface Answer {
+  readonly reply: Response
+  /** The `code` of the server's error. */
+  readonly code: string | undefined
+}
+
+/** The server refused to sign in, refresh or sign out, or has ended the session. */
 export class AuthorizationError extends Error implements AuthorizationFailure {
   override readonly name = 'AuthorizationError'
   readonly status: number
   readonly code: string
   readonly signInRequired: boolean
+
   constructor (status: number, code = '') {
     super(`The server answered ${status} ${code}`.trim())
     this.status = status
@@ -16,91 +33,153 @@ export class AuthorizationError extends Error implements AuthorizationFailure {
   }
 }
 
-const unlessAborted = <T>(outcome: Promise<T>, signal?: AbortSignal | null) => new Promise<T>((resolve, reject) => {
-  const abort = () => reject(signal?.reason)
-  if (signal?.aborted) abort()
-  signal?.addEventListener('abort', abort)
-  outcome.then(resolve, reject).finally(() => signal?.removeEventListener('abort', abort))
-})
-
-/** Pages and workers of one origin share a storage. Node.js has `navigator.locks` too, by which all clients of a process would wait for each other. */
-function locksOfBrowser () {
-  const scope = globalThis as { navigator?: { locks?: TokenLocks } }
-  return 'document' in scope || 'WorkerGlobalScope' in scope ? scope.navigator?.locks : undefined
-}
-
-export function createTokenClient ({
-  baseUrl, path = '/authorizations', storage, onSignInRequired, fetch = globalThis.fetch, timeout = 10_000,
-  wait = ms => new Promise(resolve => setTimeout(resolve, ms)), locks = locksOfBrowser()
-}: TokenClientOptions): TokenClient {
-  const base = new URL(baseUrl)
-  const authorizations = new URL(path, base)
+/**
+ * Makes a client for one sign-in.
+ *
+ * @example
+ * ```ts
+ * const { fetch, signIn, signOut } = createTokenClient({ baseUrl: 'https://api.example.com', storage })
+ * ```
+ */
+export function createTokenClient (options: TokenClientOptions): TokenClient {
+  const { storage, onSignInRequired, fetch = globalThis.fetch, timeout = 10_000, wait = pause, locks = locksOfBrowser() } = options
+  const base = new URL(options.baseUrl)
+  const authorizations = new URL(options.path ?? '/authorizations', base)
   let refreshing: Promise<StoredTokens> | undefined
   let storing: Promise<StoredTokens> = Promise.resolve(null)
 
-  async function send (ask: () => Promise<Response>, mayRepeat: (code?: string) => boolean, signal?: AbortSignal | null) {
-    for (let tries = 1; ; tries++) { // a server that answers 503 is asked three times in all, and not waited for when it asks for over half a minute
-      const reply = await ask()
-      const body = [401, 403, 503].includes(reply.status) ? await reply.clone().json().catch(() => null) as { code?: string } | null : null
+  async function fetchWithToken (...[input, init]: Parameters<Fetch>): Promise<Response> {
+    const request = typeof input === 'object' && 'url' in input ? input : null
+    const url = new URL(request?.url ?? String(input), base)
+    const headers = new Headers(init?.headers ?? request?.headers)
+    const isOwnOrigin = url.protocol === base.protocol && url.host === base.host
+    const tokens = isOwnOrigin ? await storage.get() : null
+    if (!tokens || headers.has('authorization')) return await fetch(request ?? url, init)
+
+    const signal = init?.signal === undefined ? request?.signal : init.signal
+    const isStream = hasStream(init)
+    const mayRepeat = !isStream && IDEMPOTENT.test(init?.method ?? request?.method ?? 'GET')
+
+    function sendAs ({ token }: Tokens): Promise<Answer> {
+      const sendOnce = (): Promise<Response> => {
+        headers.set('authorization', `Bearer ${token}`)
+        return fetch(request?.clone() ?? url, { ...init, headers })
+      }
+      return send(sendOnce, code => mayRepeat && code === 'FST_DUAL_TOKEN_STORE_UNAVAILABLE', signal)
+    }
+
+    const { reply, code } = await sendAs(tokens)
+    if (code === 'FST_DUAL_TOKEN_ACCESS_REVOKED') return await giveUp(tokens, new AuthorizationError(reply.status, code))
+    if (code !== 'FST_DUAL_TOKEN_ACCESS_EXPIRED') return reply
+
+    const renewed = await unlessAborted(refresh(tokens), signal)
+    const isSameSignIn = renewed && renewed.sign_in === tokens.sign_in
+    if (isStream || !isSameSignIn) return reply
+    return (await sendAs(renewed)).reply
+  }
+
+  async function signIn (credentials: object): Promise<void> {
+    const { reply, code } = await authorize('POST', { 'content-type': 'application/json' }, JSON.stringify(credentials))
+    if (reply.status !== 201) throw new AuthorizationError(reply.status, code)
+    await store({ ...await reply.json() as Tokens, sign_in: Math.random() })
+  }
+
+  async function signOut (): Promise<void> {
+    const tokens = await store(null)
+    if (!tokens) return
+    const { reply, code } = await authorize('DELETE', { authorization: `Bearer ${tokens.token}` })
+    if (![204, 401, 404].includes(reply.status)) throw new AuthorizationError(reply.status, code)
+  }
+
+  /** Refreshes once, however many requests ask for it; resolves to the tokens that are stored then. */
+  function refresh (expired: Tokens): Promise<StoredTokens> {
+    refreshing ??= withLock('refresh', () => renew(expired)).finally(() => { refreshing = undefined })
+    return refreshing
+  }
+
+  /** Exchanges the refresh token, unless another tab or another sign-in has replaced the expired tokens. */
+  async function renew (expired: Tokens): Promise<StoredTokens> {
+    const current = await storage.get()
+    if (current?.token !== expired.token) return current
+
+    const { reply, code } = await authorize('PUT', { authorization: `Bearer ${current.refresh_token}` })
+    const renewed = reply.status === 201 ? { ...current, ...await reply.json() as Partial<Tokens> } : null
+    const found = renewed ? await store(renewed, expired) : await storage.get()
+    if (found?.token !== expired.token) return found
+    return renewed ?? await giveUp(expired, new AuthorizationError(reply.status, code))
+  }
+
+  /** Forgets tokens that are good for nothing any more, and says so, once. */
+  async function giveUp (tokens: Tokens, error: AuthorizationError): Promise<never> {
+    if (error.signInRequired) {
+      const found = await store(null, tokens)
+      if (found?.token === tokens.token) onSignInRequired?.(error)
+    }
+    throw error
+  }
+
+  /** Stores tokens, one change at a time; with `old`, only in its place. Resolves to what was stored before. Waits for no server. */
+  function store (tokens: Tokens | null, old?: Tokens): Promise<StoredTokens> {
+    const change = async (): Promise<StoredTokens> => {
+      const found = await storage.get()
+      if (!old || found?.token === old.token) await storage.set(tokens)
+      return found
+    }
+    storing = storing.catch(() => null).then(() => withLock('tokens', change))
+    return storing
+  }
+
+  /** Calls one of the ready routes. */
+  function authorize (method: string, headers: Record<string, string>, body: string | null = null): Promise<Answer> {
+    const sendOnce = () => fetch(authorizations, { method, headers, body, redirect: 'error', signal: AbortSignal.timeout(timeout) })
+    return send(sendOnce, () => true)
+  }
+
+  /** Sends a request, and again while the server answers 503 and the request may be repeated. */
+  async function send (sendOnce: () => Promise<Response>, mayRepeat: (code?: string) => boolean, signal?: Signal): Promise<Answer> {
+    for (let tries = 1; ; tries++) {
+      const reply = await sendOnce()
+      const code = await codeOf(reply)
       const seconds = (Number(reply.headers.get('retry-after')) || 1) * 2 ** (tries - 1)
-      if (reply.status !== 503 || tries === 3 || seconds > 30 || !mayRepeat(body?.code)) return { reply, code: body?.code }
+      if (reply.status !== 503 || tries === MOST_TRIES || seconds > LONGEST_PAUSE || !mayRepeat(code)) return { reply, code }
       await unlessAborted(wait(seconds * 1000 * (1 + Math.random())), signal)
     }
   }
-  const authorize = (method: string, headers: Record<string, string>, body: string | null = null) =>
-    send(() => fetch(authorizations, { method, headers, body, redirect: 'error', signal: AbortSignal.timeout(timeout) }), () => true)
-  const withLock = (name: string, step: () => Promise<StoredTokens>) => locks?.request(`fastify-dual-token ${name} ${authorizations}`, step) ?? step()
-  /** Stores these, in place of `old` alone if that is given; resolves to what was there. One at a time, and none waits for a server. */
-  const store = (tokens: Tokens | null, old?: Tokens) => (storing = storing.catch(() => null).then(() => withLock('tokens', async () => {
-    const found = await storage.get()
-    if (!old || found?.token === old.token) await storage.set(tokens)
-    return found
-  })))
-  async function giveUp (error: AuthorizationError, used: Tokens): Promise<never> {
-    if (error.signInRequired && (await store(null, used))?.token === used.token) onSignInRequired?.(error)
-    throw error
-  }
-  /** One at a time. Resolves to the tokens that are there in place of these, be they of another tab or sign-in. */
-  async function renew (old: Tokens): Promise<StoredTokens> {
-    const before = await storage.get()
-    if (before?.token !== old.token) return before
-    const { reply, code } = await authorize('PUT', { authorization: `Bearer ${before.refresh_token}` })
-    const renewed = reply.status === 201 ? { ...before, ...await reply.json() as Partial<Tokens> } : null
-    const found = renewed ? await store(renewed, old) : await storage.get()
-    return found?.token !== old.token ? found : renewed ?? await giveUp(new AuthorizationError(reply.status, code), old)
+
+  function withLock (name: string, step: () => Promise<StoredTokens>): Promise<StoredTokens> {
+    return locks?.request(`fastify-dual-token ${name} ${authorizations}`, step) ?? step()
   }
 
-  return {
-    async fetch (input, init) {
-      const request = typeof input === 'object' && 'url' in input ? input : null
-      const url = new URL(request?.url ?? String(input), base)
-      const headers = new Headers(init?.headers ?? request?.headers)
-      const used = url.protocol === base.protocol && url.host === base.host ? await storage.get() : null
-      if (!used || headers.has('authorization')) return await fetch(request ?? url, init)
-      const signal = init?.signal === undefined ? request?.signal : init.signal
-      const isStream = ['getReader', Symbol.asyncIterator].some(key => key in Object(init?.body))
-      const mayRepeat = !isStream && /^(GET|OPTIONS|PUT|DELETE)$/i.test(init?.method ?? request?.method ?? 'GET') // RFC 9110, section 9.2.2
-      const sendWith = ({ token }: Tokens) => send(() => {
-        headers.set('authorization', `Bearer ${token}`)
-        return fetch(request?.clone() ?? url, { ...init, headers })
-      }, code => mayRepeat && code === 'FST_DUAL_TOKEN_STORE_UNAVAILABLE', signal)
-      const { reply, code } = await sendWith(used)
-      if (code === 'FST_DUAL_TOKEN_ACCESS_REVOKED') return await giveUp(new AuthorizationError(reply.status, code), used)
-      if (code !== 'FST_DUAL_TOKEN_ACCESS_EXPIRED') return reply
-      refreshing ??= withLock('refresh', () => renew(used)).finally(() => { refreshing = undefined })
-      const renewed = await unlessAborted(refreshing, signal)
-      return isStream || !renewed || renewed.sign_in !== used.sign_in ? reply : (await sendWith(renewed)).reply
-    },
-    async signIn (credentials) {
-      const { reply, code } = await authorize('POST', { 'content-type': 'application/json' }, JSON.stringify(credentials))
-      if (reply.status !== 201) throw new AuthorizationError(reply.status, code)
-      await store({ ...await reply.json() as Tokens, sign_in: Math.random() })
-    },
-    async signOut () {
-      const tokens = await store(null)
-      if (!tokens) return
-      const { reply, code } = await authorize('DELETE', { authorization: `Bearer ${tokens.token}` })
-      if (![204, 401, 404].includes(reply.status)) throw new AuthorizationError(reply.status, code)
-    }
-  }
+  return { fetch: fetchWithToken, signIn, signOut }
+}
+
+async function codeOf (reply: Response): Promise<string | undefined> {
+  if (![401, 403, 503].includes(reply.status)) return undefined
+  const body = await reply.clone().json().catch(() => null) as { code?: string } | null
+  return body?.code
+}
+
+/** A stream is used up once it was sent. */
+function hasStream (init: RequestInit | undefined): boolean {
+  return ['getReader', Symbol.asyncIterator].some(key => key in Object(init?.body))
+}
+
+function pause (milliseconds: number): Promise<unknown> {
+  return new Promise(resolve => setTimeout(resolve, milliseconds))
+}
+
+/** Settles as the outcome does, or rejects as soon as the signal is aborted. */
+function unlessAborted<T> (outcome: Promise<T>, signal?: Signal): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const abort = (): void => reject(signal?.reason)
+    if (signal?.aborted) abort()
+    signal?.addEventListener('abort', abort)
+    outcome.then(resolve, reject).finally(() => signal?.removeEventListener('abort', abort))
+  })
+}
+
+/** Pages and workers of one origin share a storage. Node.js has `navigator.locks` too, by which all clients of a process would wait for each other. */
+function locksOfBrowser (): TokenLocks | undefined {
+  const scope = globalThis as { navigator?: { locks?: TokenLocks } }
+  return 'document' in scope || 'WorkerGlobalScope' in scope ? scope.navigator?.locks : undefined
 }
