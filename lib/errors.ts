@@ -55,16 +55,16 @@ export interface DualTokenError extends FastifyError {
 const FAULTS = ['OPTION_INVALID', 'USER_INVALID', 'NOT_REGISTERED'] as const
 type Fault = typeof FAULTS[number]
 
-/** A refusal is daily routine, in answer to a stranger: only the faults of a programmer say where they were made. */
+/** Refusals are daily routine and carry no stack frames; only the programmer's faults do. */
 const constructors = new Map(Object.entries(errorTable).map(([suffix, { status, message }]) =>
   [suffix, createError(`FST_DUAL_TOKEN_${suffix}`, message, status, Error, FAULTS.some(fault => fault === suffix))]))
 
-/** Why somebody is refused, for the log: an error without frames. */
+/** The reason of a refusal, for the log: an error without stack frames. */
 function createReason (message: string): Error {
   return Object.create(Error.prototype, { message: { value: message }, stack: { value: `Error: ${message}` } })
 }
 
-/** Makes an error whose message is a sentence for the programmer: an option or a user that cannot be used, a plugin that is not there. */
+/** Makes an error for the programmer: an invalid option, an invalid user, a missing plugin. */
 export function createFault (suffix: Fault, sentence: string): DualTokenError {
   const FaultError = constructors.get(suffix)!
   return new FaultError(sentence) as DualTokenError

@@ -5,11 +5,11 @@ import type { GuardedRequest } from './types.ts'
 import type { Verdict } from '../tokens/verdict.ts'
 import type { Verify } from '../tokens/verify.ts'
 
-/** The verdict on a request, looked at once and then kept where nobody but the guards of the same instance sees it. */
+/** Decides once per request who sends it, and keeps the verdict where only the guards of the same instance see it. */
 export type VerdictOf = (request: GuardedRequest) => Verdict
 
 export interface Authentication {
-  /** The property that keeps the verdict, to be decorated: guards trust it, never `request.user`, which anyone may set. */
+  /** The request property that keeps the verdict. Guards read it, never `request.user`, because any hook may overwrite that. */
   readonly slot: symbol
   readonly hook: onRequestHookHandler
   readonly verdictOf: VerdictOf

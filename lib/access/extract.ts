@@ -8,12 +8,12 @@ const SENT_TWICE = refused('INVALID', 'more than one Authorization header')
 const NOT_A_SPACE = refused('INVALID', 'no space after the scheme')
 
 const HEADER = 'authorization'
-/** Node keeps no more lines than these, so behind them a second Authorization can hide. */
+/** Node.js keeps no more header lines than this; a second Authorization line may follow them unseen. */
 const MAX_HEADERS = 1000
 const SPACE = 0x20
 const TAB = 0x09
 
-/** The token as it was sent, not looked at yet; leading spaces are gone. */
+/** Returns the token as the client sent it, not verified yet, without leading spaces. */
 export function extract (request: GuardedRequest): string | Refused {
   const value: unknown = request.headers[HEADER]
   if (value === undefined) return MISSING
@@ -28,7 +28,7 @@ export function extract (request: GuardedRequest): string | Refused {
   return value.charCodeAt(start) === TAB ? NOT_A_SPACE : MISSING
 }
 
-/** Node keeps only the first of two Authorization lines, and proxies disagree on which one counts. */
+/** Node.js keeps only the first of two Authorization lines, and proxies disagree on which one counts. */
 function mayBeSentTwice (rawHeaders: readonly string[] | undefined): boolean {
   if (rawHeaders === undefined) return false
   if (rawHeaders.length >= 2 * MAX_HEADERS) return true

@@ -1,4 +1,4 @@
-// Request → the handler, or a refusal: the two guards of a route, of an instance or of whichever instance serves the request.
+// Request → the handler, or a refusal: the guards, as decorators of an instance and as imports that find their instance.
 import type { VerdictOf } from './authenticate.ts'
 import { createFault, type CreateRefusal } from '../errors.ts'
 import { DESCRIPTION, type Describe } from '../openapi/document.ts'
@@ -39,8 +39,8 @@ export function createGuards (verdictOf: VerdictOf, createRefusal: CreateRefusal
 }
 
 /**
- * Lets access tokens pass, by the plugin as it is registered on the server of the route or around it; no token → 401, a refresh token →
- * 403, no plugin → 500. It may be named before the plugin is loaded.
+ * Lets access tokens pass; no token → 401, a refresh token → 403. It uses the plugin that is registered for the server of the route, and answers
+ * 500 where there is none. Routes may use it before the plugin has loaded.
  *
  * @example
  * ```ts
@@ -49,7 +49,7 @@ export function createGuards (verdictOf: VerdictOf, createRefusal: CreateRefusal
  */
 export const loginRequired: Guard = createFinder('loginRequired')
 
-/** Lets refresh tokens pass, by the plugin as it is registered on the server of the route or around it; anything else → 403, no plugin → 500. */
+/** Lets refresh tokens pass; anything else → 403, no plugin → 500. See `loginRequired`. */
 export const refreshRequired: Guard = createFinder('refreshRequired')
 
 function createFinder (name: keyof Guards): Guard {
@@ -66,7 +66,7 @@ function createFinder (name: keyof Guards): Guard {
   return guard
 }
 
-/** For documents. */
+/** For the OpenAPI document. */
 function describe (guard: Guard, description: Describe): void {
   Object.assign(guard, { [DESCRIPTION]: description })
 }

@@ -1,4 +1,4 @@
-// The parts → `fastify.dualToken`, what the application calls itself.
+// The parts → `fastify.dualToken`, the methods for the application.
 import { createFault, type CreateRefusal } from '../errors.ts'
 import type { NamedKeyRing } from '../keys/ring.ts'
 import type { Refresh } from '../routes/refresh.ts'
@@ -25,7 +25,7 @@ export interface DualTokenParts {
 }
 
 export function createDualToken ({ userIdClaim, ring, setKeys, verify, signIn, refresh, sessions, createRefusal }: DualTokenParts): DualToken {
-  /** Whoever calls may have cut the token out of something long. */
+  /** Copies the token, because a substring would keep its whole source string in memory. */
   function verifyCopy (token: unknown): Verdict {
     return verify(typeof token === 'string' ? copyOf(token) : '')
   }
@@ -35,7 +35,7 @@ export function createDualToken ({ userIdClaim, ring, setKeys, verify, signIn, r
     throw createFault('OPTION_INVALID', `Option sessions is required for ${name}.`)
   }
 
-  /** Before anything is begun that could then not be signed. */
+  /** Refuses before anything starts that could not be signed in the end. */
   function mustSign (name: keyof DualToken): void {
     if (ring?.canSign === false) throw createFault('OPTION_INVALID', `Option keys must begin with a private key for ${name}.`)
   }

@@ -4,14 +4,14 @@ import { createFault } from '../errors.ts'
 import { readPrivateKey, readPublicKey, readSecretKey } from './parse.ts'
 import type { AsymmetricAlgorithm } from './types.ts'
 
-/** A shared secret; of a `secret` option it has no name. */
+/** A shared secret; one of the `secret` option has no `kid`. */
 export interface SecretRingKey {
   readonly kid: string | undefined
   readonly algorithm: 'HS256'
   readonly secret: Buffer
 }
 
-/** A public key, and the private one when this process may sign. */
+/** A public key, with the private key when this process may sign. */
 export interface PublicRingKey {
   readonly kid: string
   readonly algorithm: AsymmetricAlgorithm
@@ -22,7 +22,7 @@ export interface PublicRingKey {
 /** A key, checked. */
 export type RingKey = SecretRingKey | PublicRingKey
 
-/** At least one key, all of them symmetric or none, each with a `kid` of its own. */
+/** At least one key; either all or none are symmetric; each has its own `kid`. */
 export type RingKeys = readonly [RingKey, ...RingKey[]]
 
 const MAX_KID = 256
@@ -48,7 +48,7 @@ export function isSymmetric (key: RingKey): key is SecretRingKey {
   return key.algorithm === 'HS256'
 }
 
-/** Whether the first key, which signs, can; otherwise the ring is verify-only. */
+/** Whether the first key can sign; otherwise the ring only verifies. */
 export function canSign ([first]: RingKeys): boolean {
   return isSymmetric(first) || first.privateKey !== null
 }
@@ -90,7 +90,7 @@ function isAsymmetric (algorithm: unknown): algorithm is AsymmetricAlgorithm {
   return ASYMMETRIC.has(algorithm)
 }
 
-/** The one name that the key and its JWKs give it. */
+/** Reads the `kid` of a key, which its JWKs must not contradict. */
 function kidOf (name: string, ...given: unknown[]): string {
   const [kid, ...others] = new Set(given.filter(kid => kid !== undefined))
   if (kid === undefined) throw flaw(`${name}.kid`, 'is required')

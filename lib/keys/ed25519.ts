@@ -1,4 +1,4 @@
-// The bytes of an Ed25519 public key → whether they are a point that protects anything (RFC 8032 section 5.1.3); OpenSSL does not ask.
+// The bytes of an Ed25519 public key → whether they are a sound point (RFC 8032 section 5.1.3), which OpenSSL does not check.
 
 const P = 2n ** 255n - 19n
 const D = 37095705934669439343138083508754565189542113879843219016388785533085940283555n

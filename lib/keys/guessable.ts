@@ -1,12 +1,12 @@
-// A text → how somebody would guess it: by repetition, along the keys of a keyboard, or by the words of a placeholder.
+// A text → whether it is easy to guess: repetition, runs along the keyboard, placeholder words.
 
-/** Along which people type; of letters and digits alone, for the rest is passed over. */
+/** Rows along which people type; only their letters and digits. */
 const ROWS = [
   'abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz', '01234567890123456789', 'qwertyuiop', 'qwertzuiop', 'azertyuiop', 'asdfghjkl', 'zxcvbnm',
   'qwertyuiopasdfghjklzxcvbnm', '1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik9ol0p', '1q2w3e4r5t6y7u8i9o0p'
 ].flatMap(row => [row, [...row].reverse().join('')])
 
-/** So many neighbours are no accident. */
+/** A run of this length is no accident. */
 const RUN = 4
 
 const WORDS = `
@@ -22,10 +22,10 @@ const WORDS = `
   32 64 123 128 256 512 1234 12345 123456 2023 2024 2025 2026
 `.trim().split(/\s+/)
 
-/** The part of a text that words or runs must make up for it to be guessed. */
+/** A text is easy to guess when words or runs make up this part of it. */
 const MOST = 0.8
 
-/** Whether it is one shorter text again and again, the last time perhaps cut off. */
+/** Whether a text repeats a shorter one; the last repetition may be cut off. */
 export function repeats (text: string): boolean {
   for (let period = 1; period <= text.length / 2; period++) {
     let at = period
@@ -35,12 +35,12 @@ export function repeats (text: string): boolean {
   return false
 }
 
-/** Whether it along the alphabet, the digits, the keyboard or the numbers of its characters. */
+/** Whether a text runs along the alphabet, the digits, a keyboard row or consecutive character codes. */
 export function runs (text: string): boolean {
   return isStep(text) || covered(lettersOf(text), runAt) >= MOST
 }
 
-/** Whether it is made of the words that stand where a secret is to be put. */
+/** Whether a text consists of the words that placeholders for secrets are made of. */
 export function isPlaceholder (text: string): boolean {
   return covered(lettersOf(text), wordAt) >= MOST
 }
@@ -50,12 +50,12 @@ function isStep (text: string): boolean {
   return Math.abs(step) === 1 && [...text].every((_, i) => i === 0 || text.charCodeAt(i) - text.charCodeAt(i - 1) === step)
 }
 
-/** Without spaces and punctuation; whatever is no ASCII stays. */
+/** Removes spaces and ASCII punctuation. */
 function lettersOf (text: string): string {
   return text.toLowerCase().replaceAll(/[ -/:-@[-`{-~]/g, '')
 }
 
-/** The largest part of a text that pieces make up, side by side. */
+/** The largest part of a text that non-overlapping pieces can cover. */
 function covered (text: string, piecesAt: (text: string, at: number) => number[]): number {
   const best = new Array<number>(text.length + 1).fill(0)
   for (let at = text.length - 1; at >= 0; at--) {
@@ -64,12 +64,12 @@ function covered (text: string, piecesAt: (text: string, at: number) => number[]
   return text.length === 0 ? 0 : best[0]! / text.length
 }
 
-/** The lengths of the words that begin somewhere. */
+/** The lengths of the words that begin at a position. */
 function wordAt (text: string, at: number): number[] {
   return WORDS.filter(word => text.startsWith(word, at)).map(({ length }) => length)
 }
 
-/** The length of the longest run that begins somewhere, and all that are shorter. */
+/** The lengths of the runs that begin at a position. */
 function runAt (text: string, at: number): number[] {
   let length = 0
   while (at + length < text.length && ROWS.some(row => row.includes(text.slice(at, at + length + 1)))) length++

@@ -6,7 +6,7 @@ import type { AsymmetricAlgorithm, KeyAlgorithm } from './types.ts'
 import { isRocaModulus } from './roca.ts'
 import { secretFlaw } from './secret.ts'
 
-/** A value of an option and the option's name, with which every complaint begins. */
+/** The value of an option, and its name for error messages. */
 export interface Given {
   readonly name: string
   readonly value: unknown
@@ -81,12 +81,12 @@ function readHalf (given: Given, algorithm: AsymmetricAlgorithm, half: Half): So
   const { type, named } = KINDS[algorithm]
   const found = attempt(() => {
     const key = load(value, half)
-    // Throws for the point at infinity; Node 20, asked for the details of such a key or for its JWK, ends the process.
+    // Throws for the point at infinity. Node.js 20 crashes when it is asked for the details or the JWK of such a key.
     key?.export({ type: half === 'private' ? 'pkcs8' : 'spki', format: 'der' })
     return key
   })
   if (found !== null && !isOfType(found, type)) throw complaint(given, `must be ${named} for ${algorithm}`)
-  // Through JWK and back, so that the engine meets one spelling of every key.
+  // Goes through JWK and back, so that the engine sees one spelling of every key.
   const key = found && attempt(() => load(found.export({ format: 'jwk' }), half))
   if (key === null) {
     const onCurve = type === 'rsa' ? '' : ', its point on the curve'
@@ -143,14 +143,14 @@ function checkMembers (given: Pick<Given, 'name'>, { use, key_ops: operations, a
   if (alg !== undefined && alg !== algorithm) throw complaint(given, `must be a JWK whose alg is ${algorithm}`)
 }
 
-/** Whether what the one signs the other verifies. */
+/** Whether one key verifies what the other signs. */
 function isPair (privateKey: KeyObject, publicKey: KeyObject): boolean {
   const hash = privateKey.asymmetricKeyType === 'ed25519' ? null : 'sha256'
   const probe = Buffer.from('Do these belong together?')
   return attempt(() => verify(hash, probe, publicKey, sign(hash, probe, privateKey))) === true
 }
 
-/** A copy, so that a JWK says the same to every check; null when it is none. */
+/** Copies a JWK, so that every check reads the same values; null when the value is no JWK. */
 function jwkOf (value: unknown): JsonWebKey | null {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return null
   if (value instanceof KeyObject || value instanceof Uint8Array) return null
@@ -161,7 +161,7 @@ function publicMembersOf ({ kty, crv, x, y, n, e }: JsonWebKey): JsonWebKey {
   return Object.fromEntries(Object.entries({ kty, crv, x, y, n, e }).filter(([, value]) => value !== undefined))
 }
 
-/** What node:crypto makes, or null: the message of what it throws can quote the key. */
+/** Runs a step of node:crypto; null when it throws, because the error's message can quote the key. */
 function attempt<Result> (make: () => Result): Result | null {
   try {
     return make()

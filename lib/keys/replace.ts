@@ -11,7 +11,7 @@ export interface SetKeysParts {
   readonly ring: NamedKeyRing | null
   /** Whether the ready routes are there. */
   readonly mustSign: boolean
-  /** Empties the memory of verified tokens: some may be of a key that is gone. */
+  /** Empties the cache of verified tokens: some may be signed by a removed key. */
   readonly forget: () => void
 }
 
@@ -19,7 +19,7 @@ export function createSetKeys ({ ring, mustSign, forget }: SetKeysParts): SetKey
   return function setKeys (list) {
     if (ring === null) throw createFault('OPTION_INVALID', 'Option keys is required for setKeys.')
     const keys = readKeys(list)
-    // Others hold the public keys of this ring, or share its secret: between the two there is no step without a gap.
+    // A change between secrets and key pairs needs a restart: other services hold the public keys of this ring, or share its secret.
     if (isSymmetric(keys[0]) !== isSymmetric(ring.keys[0])) {
       throw createFault('OPTION_INVALID', 'Option keys must stay symmetric or asymmetric, as it was at boot.')
     }

@@ -8,7 +8,7 @@ export interface KeyRing {
   /** Signs with the first key. */
   sign (claims: object): string
   /**
-   * The keys to try, in order; none when the header is not one that any key here writes.
+   * Returns the keys to try, in order; none when no key of the ring writes such a header.
    *
    * @param header the first segment of a token
    * @throws SyntaxError when it is not JSON
@@ -16,15 +16,15 @@ export interface KeyRing {
   keysFor (header: string): readonly Key[]
 }
 
-/** A ring whose keys have names, and can be replaced. */
+/** A ring of keys with a `kid`, which can be replaced. */
 export interface NamedKeyRing extends KeyRing {
   readonly keys: RingKeys
   readonly canSign: boolean
-  /** Puts all the new keys to work, then changes to them in one step; when one of them does not work, nothing changes. */
+  /** Replaces all keys in one step; when one of the new keys is unusable, nothing changes. */
   replace (keys: RingKeys): void
 }
 
-/** A header that asks for more than a signature is refused, whatever it asks (RFC 7515 section 4.1, RFC 7797). */
+/** Header members that change how a token is verified; the plugin refuses them all (RFC 7515 section 4.1, RFC 7797). */
 const FORBIDDEN = /^(?:crit|b64|jwk|jku|x5.*)$/s
 const NONE: readonly Key[] = Object.freeze([])
 
@@ -62,7 +62,7 @@ export function createNamedKeyRing (keys: RingKeys, createKey: CreateKey): Named
       const header = parseSegment(segment)
       if (header === null || typeof header.kid !== 'string') return NONE
       const named = current.byKid.get(header.kid)
-      // The key says what its algorithm is; a header can only agree.
+      // The key determines the algorithm; the header must agree.
       if (named === undefined || header.alg !== named[0].algorithm) return NONE
       return asksForMore(header) ? NONE : named
     },

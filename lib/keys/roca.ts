@@ -1,11 +1,11 @@
-// The modulus of an RSA key → whether it was made by the chips whose keys can be factored (ROCA, CVE-2017-15361).
+// The modulus of an RSA key → whether it can be factored because of a flawed chip (ROCA, CVE-2017-15361).
 
 const PRIMES = [
   3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107, 109, 113, 127, 131, 137, 139,
   149, 151, 157, 163, 167
 ]
 
-/** Their primes are powers of 65537 modulo many small primes at once, and so is the product; chance does that once in 200 million keys. */
+/** Such primes, and their product, are powers of 65537 modulo many small primes. A sound key looks like this once in 200 million. */
 const RESIDUES = PRIMES.map(prime => {
   const powers = new Set<bigint>()
   for (let power = 1; !powers.has(BigInt(power)); power = power * 65_537 % prime) powers.add(BigInt(power))

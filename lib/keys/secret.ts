@@ -1,19 +1,19 @@
-// A secret as configured → its bytes, or the sentence that says why it protects nothing (RFC 7518 section 3.2, RFC 8725 section 3.5).
+// A configured secret → its bytes, or the reason why it is too weak (RFC 7518 section 3.2, RFC 8725 section 3.5).
 import { createPrivateKey, createPublicKey } from 'node:crypto'
 import { isPlaceholder, repeats, runs } from './guessable.ts'
 import { isLeaked } from './leaked.ts'
 
 const MIN_BYTES = 32
 
-/** Random bytes have more, in every spelling. */
+/** Random secrets have more, in any encoding. */
 const MIN_DIFFERENT = 8
 
-/** The secret's own copy of its bytes; a string is taken as UTF-8. */
+/** Copies the bytes of a secret; a string is UTF-8. */
 export function readSecret (secret: string | Uint8Array): Buffer {
   return Buffer.from(secret)
 }
 
-/** What is wrong with a secret, as the end of a sentence that begins with its name; null when nothing is. */
+/** Returns what is wrong with a secret, as the end of a sentence that begins with its name; null when it is strong enough. */
 export function secretFlaw (secret: string | Uint8Array): string | null {
   const bytes = readSecret(secret)
   const text = typeof secret === 'string' ? secret : bytes.toString('latin1')
@@ -34,7 +34,7 @@ export function secretFlaw (secret: string | Uint8Array): string | null {
 
 const DER_TYPES = ['spki', 'pkcs1', 'pkcs8', 'sec1'] as const
 
-/** What is between the lines of a PEM. */
+/** Whether bytes are the DER of a key, as a PEM holds it. */
 function isDer (bytes: Buffer): boolean {
   return bytes[0] === 0x30 && DER_TYPES.some(type => {
     const key = { key: bytes, format: 'der' as const }
@@ -47,7 +47,7 @@ function isDer (bytes: Buffer): boolean {
   })
 }
 
-/** A public key is known to everybody: as an HMAC secret it would let anybody sign. */
+/** Everybody knows a public key: used as an HMAC secret, it would let anybody sign. */
 function looksLikeKey (text: string): boolean {
   return text.includes('-----BEGIN ') || /^\s*\{[^]*"(?:kty|keys)"\s*:/.test(text)
 }

@@ -2,7 +2,7 @@
 import { isUtf8 } from 'node:buffer'
 
 /**
- * The JSON object in a segment; null when it is not UTF-8, of which JSON.parse alone would read bad bytes as U+FFFD, or not an object.
+ * Parses the JSON object in a segment; null when it is not an object or not UTF-8, because decoding alone would replace bad bytes silently.
  *
  * @throws SyntaxError when it is not JSON
  */

@@ -1,11 +1,11 @@
-// A checked key → a key at work, whose signer is made once by @fastify/jwt; the only file that knows it.
+// A validated key → a key that signs and verifies. The only file that uses @fastify/jwt.
 import fastifyJwt, { type JWT } from '@fastify/jwt'
 import type { FastifyInstance } from 'fastify'
 import { isSymmetric, type RingKey } from './check.ts'
 import type { KeyAlgorithm } from './types.ts'
 import { createVerifySignature, type VerifySignature } from './signature.ts'
 
-/** A key at work. */
+/** A key that signs and verifies. */
 export interface Key {
   readonly kid: string | undefined
   readonly algorithm: KeyAlgorithm
@@ -14,13 +14,12 @@ export interface Key {
   readonly verifySignature: VerifySignature
 }
 
-/** Puts a key to work. */
+/** Makes the signer and the verifier of a key. */
 export type CreateKey = (key: RingKey) => Key
 
 /**
- * @fastify/jwt is registered on a stand-in for the instance that keeps its decorators to itself: the application's own
- * @fastify/jwt never meets ours, and keys can be made at any time. It signs, and verifies nothing: it would parse the
- * payload that a stranger wrote before it has looked at the signature.
+ * Registers @fastify/jwt on a stand-in for the instance, so that its decorators never meet those of the application's own
+ * @fastify/jwt. It only signs: verifying with it would parse a stranger's payload before checking the signature.
  */
 export function createKeyFactory (fastify: FastifyInstance): CreateKey {
   return function createKey (key) {

@@ -1,10 +1,10 @@
-// A key and a signature → whether it is that key's (RFC 7518 sections 3.2 to 3.5, RFC 8037 section 3.1).
+// A key and a signature → whether the key made it (RFC 7518 sections 3.2 to 3.5, RFC 8037 section 3.1).
 import { constants, createHmac, createSecretKey, timingSafeEqual, verify, type KeyObject } from 'node:crypto'
 import { isSymmetric, type PublicRingKey, type RingKey } from './check.ts'
 import type { AsymmetricAlgorithm } from './types.ts'
 
 /**
- * Whether a key, under its one algorithm, has made a signature.
+ * Verifies a signature with a key and its one algorithm.
  *
  * @param input what is signed: the first two segments of a token, as they were sent
  * @param signature the third one

@@ -1,17 +1,17 @@
-// The options of @fastify/swagger → the same, so that its document tells what our guards and ready routes ask for and answer.
+// The options of @fastify/swagger → the same, completed so that the document describes guards and ready routes.
 import type { FastifySchema, RouteOptions } from 'fastify'
 import { errorSchema, repliesOf, type DescribedError } from './replies.ts'
 
-/** What documents say of a guard, and so of every route it stands at, or of a ready route. */
+/** The description of a guard, and so of every route that it guards, or of a ready route. */
 export interface Description {
   /** The scheme of the token that is asked for. */
   readonly scheme?: keyof typeof SCHEMES
   readonly errors: readonly DescribedError[]
-  /** Members of a route's schema that stand in documents alone. */
+  /** Members of a route's schema for the document only. */
   readonly schema?: Readonly<Record<string, unknown>>
 }
 
-/** A route → what its guard, or a ready route, says of itself. */
+/** A route → the description of its guard or of the ready route. */
 export type Describe = (route: RouteOptions) => Description
 
 /** Where guards and the options of ready routes carry their description: Fastify and its plugins copy it along. */
@@ -32,7 +32,7 @@ const SCHEMES = {
   }
 } as const
 
-/** Where a guard can stand. */
+/** The hooks that can be guards. */
 const HOOKS = ['onRequest', 'preValidation', 'preHandler'] as const
 
 type Described = { readonly [DESCRIPTION]?: Describe }
@@ -45,9 +45,9 @@ interface SwaggerOptions {
 }
 
 /**
- * Completes the options of @fastify/swagger: guarded routes show the token they ask for and the refusals they answer with, the ready
- * routes all there is to know of them. What the application has written itself stands: a `security`, a reply (its status, `4xx`,
- * `5xx` or `default`), a scheme of the same name, a `transform`, which is called first.
+ * Completes the options of @fastify/swagger: guarded routes show the token they need and their refusals, ready routes are described in full.
+ * What the application has written itself takes precedence: a `security`, a reply (its status, `4xx`, `5xx` or `default`), a scheme of the
+ * same name. A `transform` of the application is called first.
  *
  * @param options left as they are; the document is OpenAPI 3
  * @example
@@ -84,7 +84,7 @@ function descriptionsOf (route: RouteOptions): Description[] {
   return carriers.flatMap(carrier => (carrier as Described)[DESCRIPTION]?.(route) ?? [])
 }
 
-/** Of a copy: the schema itself belongs to the application, and Fastify writes replies by it. */
+/** Works on a copy: Fastify serializes replies with the application's schema. */
 function describedSchema (schema: Schema, descriptions: readonly Description[]): Schema {
   if (descriptions.length === 0) return schema
   const schemes = descriptions.flatMap(({ scheme }) => scheme ?? [])
@@ -99,7 +99,7 @@ function describedSchema (schema: Schema, descriptions: readonly Description[]):
   }
 }
 
-/** A route without replies has the one that @fastify/swagger would give it. */
+/** A route without replies gets the default reply of @fastify/swagger. */
 function withReplies (written: unknown = { 200: { type: 'null', description: 'Default Response' } }, replies: Record<string, object>): object {
   const statuses = new Set(Object.keys(written as object).map(status => status.toLowerCase()))
   const missing = Object.entries(replies).filter(([status]) =>

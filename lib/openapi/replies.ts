@@ -14,7 +14,7 @@ const fastifyErrors = {
 /** An error of ours, without its prefix, or one of Fastify's. */
 export type DescribedError = RefusalSuffix | keyof typeof fastifyErrors
 
-/** Those of a route that reads a body. */
+/** The errors of a route that reads a body. */
 export const bodyErrors = Object.keys(fastifyErrors) as ReadonlyArray<keyof typeof fastifyErrors>
 
 /** The body of an error as Fastify writes it; one that the application throws may lack a code. */

@@ -12,7 +12,7 @@ interface KeySet {
   readonly etag: string
 }
 
-/** For documents. */
+/** For the OpenAPI document. */
 const KeySetSchema = Type.Object({
   keys: Type.Array(Type.Object({
     kid: Type.String(),
@@ -35,7 +35,7 @@ const description: Description = {
   }
 }
 
-/** Public members only, however the key was given. */
+/** Publishes only public members, however the key was configured. */
 export function keySetOf (keys: RingKeys): KeySet {
   const jwks = keys.filter(key => !isSymmetric(key)).map(({ kid, algorithm, publicKey }) =>
     ({ ...publicKey.export({ format: 'jwk' }), kid, alg: algorithm, use: 'sig' }))
@@ -43,7 +43,7 @@ export function keySetOf (keys: RingKeys): KeySet {
   return { keys, body, etag: `"${createHash('sha256').update(body).digest('base64url')}"` }
 }
 
-/** The route: open, cacheable, and always of the ring as it is now. */
+/** Adds the route: open to all, cacheable, always the current ring. */
 export function createJwksRoute ({ path, maxAge }: JwksSettings, ring: { readonly keys: RingKeys }): FastifyPluginAsync {
   let keySet = keySetOf(ring.keys)
 
@@ -59,7 +59,7 @@ export function createJwksRoute ({ path, maxAge }: JwksSettings, ring: { readonl
   }
 }
 
-/** RFC 9110 section 13.1.2: any of a list, weak or not, or whatever there is. */
+/** Whether If-None-Match names the tag: a list, weak tags and `*` count (RFC 9110 section 13.1.2). */
 function isKnown (ifNoneMatch: string | undefined, etag: string): boolean {
   return ifNoneMatch !== undefined && ifNoneMatch.split(',').some(one => [etag, `W/${etag}`, '*'].includes(one.trim()))
 }

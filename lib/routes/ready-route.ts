@@ -1,4 +1,4 @@
-// What the ready routes have in common: their options, and what they take of a body, which is JSON alone or nothing.
+// What the ready routes share: their options, and how they read a body.
 import type { FastifyError, FastifyInstance, FastifyReply, onSendHookHandler, preHandlerHookHandler, preValidationHookHandler, RouteShorthandOptions } from 'fastify'
 import { DESCRIPTION, type Describe, type Description } from '../openapi/document.ts'
 import type { DescribedError } from '../openapi/replies.ts'
@@ -15,9 +15,9 @@ export interface ReadyRoute {
   readonly guard?: Guard
   readonly summary: string
   readonly description: string
-  /** For documents: what it refuses with, beside what its guard does. */
+  /** For the OpenAPI document: its errors, beside those of its guard. */
   readonly errors: readonly DescribedError[]
-  /** For documents alone: of our own schemas the application's compilers may know nothing, and so they are never given them. */
+  /** Only for the OpenAPI document: the application's schema compilers may not understand our schemas. */
   readonly documented: NonNullable<Description['schema']>
 }
 
@@ -36,19 +36,19 @@ export function optionsOf ({ schema, passedOn }: RouteSettings, route: ReadyRout
   return options
 }
 
-/** Tokens are in these replies, and what is refused now may be granted later: whatever is sent, no cache keeps it (RFC 6749 section 5.1). */
+/** Keeps every reply out of caches, errors included (RFC 6749 section 5.1). */
 function forbidStoring (_request: unknown, reply: FastifyReply, _payload: unknown, done: () => void): void {
   reply.header('cache-control', 'no-store')
   done()
 }
 
-/** Of this context, not of the application: anything but JSON is answered 415. */
+/** Answers 415 to anything but JSON, in this context only. */
 export function acceptJsonOnly (fastify: FastifyInstance): void {
   fastify.removeAllContentTypeParsers()
   fastify.addContentTypeParser('application/json', { parseAs: 'string' }, fastify.getDefaultJsonParser('error', 'error'))
 }
 
-/** Refuses what is no object as Fastify does by the schema `{ type: 'object' }`, at the same moment and in the same words. */
+/** Refuses a body that is no object, exactly as Fastify does by the schema `{ type: 'object' }`. */
 export function createRequireObject (format: SchemaErrorFormatter = () => new Error('body must be object')): preValidationHookHandler {
   return function requireObject ({ body }, _reply, done) {
     if (typeof body === 'object' && body !== null && !Array.isArray(body)) return done()
@@ -62,7 +62,7 @@ export function createRequireObject (format: SchemaErrorFormatter = () => new Er
   }
 }
 
-/** Whatever is sent is read, within the limit, and forgotten, and so is the type it claims to have. */
+/** Reads and discards any body within the limit, whatever its content type. */
 export function discardBodies (fastify: FastifyInstance): void {
   fastify.removeAllContentTypeParsers()
   fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, _body, done) => done(null))

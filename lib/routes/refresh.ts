@@ -1,4 +1,4 @@
-// The claims of a good refresh token → the reply to it: the user as of now, a step of the session, new tokens.
+// The claims of a verified refresh token → new tokens, for the user as of now.
 import type { FastifyRequest } from 'fastify'
 import { createFault, type CreateRefusal } from '../errors.ts'
 import type { Issue } from '../tokens/issue.ts'
@@ -28,7 +28,7 @@ export interface RefreshParts {
 export function createRefresh ({ settings: { userIdClaim, routes }, issue, sessions, createRefusal }: RefreshParts): Refresh {
   const idAlone = (userId: UserId): object => ({ [userIdClaim]: userId })
 
-  // The user is asked for before the session takes its step, so that a failure there uses nothing up.
+  // Loads the user before the rotation, so that a failure uses nothing up.
   return async function refresh (presented, client, { request, loadUser = routes?.loadUser ?? idAlone }) {
     const userId = userIdOf(presented, userIdClaim)
     const user = await loadUser(userId, request)

@@ -1,4 +1,4 @@
-// The ready routes: POST credentials → a pair, PUT with a refresh token → an access token; with sessions, those of sessions too.
+// The ready routes: POST credentials → a pair; PUT a refresh token → new tokens.
 import { Type } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply } from 'fastify'
 import { acceptJsonOnly, createRequireObject, discardBodies, optionsOf } from './ready-route.ts'
@@ -13,7 +13,7 @@ import type { AccessReply, RefreshClaims } from '../tokens/types.ts'
 import type { Guard } from '../access/types.ts'
 import { isNobody } from '../tokens/user.ts'
 
-/** No real ones, for documents. */
+/** Example tokens for the OpenAPI document. */
 const ACCESS_TOKEN = 'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ1c2VyX2lkIjo3LCJyZWZyZXNoIjpmYWxzZX0.c2lnbmF0dXJl'
 const REFRESH_TOKEN = 'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ1c2VyX2lkIjo3LCJyZWZyZXNoIjp0cnVlfQ.c2lnbmF0dXJl'
 
@@ -35,11 +35,11 @@ export interface RouteParts extends Omit<SessionRouteParts, 'sessions'> {
   readonly refreshRequired: Guard
 }
 
-/** Each kind of route reads bodies in its own way and so gets its own context: the application's parsers are left alone. */
+/** Each kind of route reads bodies differently, so each gets a context of its own; the application's parsers stay as they are. */
 export function createRoutes (routes: RouteSettings, parts: RouteParts): FastifyPluginAsync {
   const { sessions } = parts
 
-  // Async: what Fastify has against a route then fails the boot; thrown from a callback it would end the process.
+  // Async, so that a route that Fastify refuses fails the boot; thrown from a callback, the error would end the process.
   return async function registerRoutes (fastify) {
     fastify.register(async context => addLoginRoute(context, routes, parts))
     fastify.register(async context => addRefreshRoute(context, routes, parts))
@@ -84,7 +84,7 @@ function addRefreshRoute (fastify: FastifyInstance, routes: RouteSettings, parts
 
   discardBodies(fastify)
   fastify.put(routes.path, options, async (request, reply) => {
-    // Of the guard's own verdict: `request.user` is anybody's to write.
+    // Reads the guard's own verdict, because any hook may overwrite `request.user`.
     const claims = verdictOf(request).claims as RefreshClaims
     return created(reply, await refresh(claims, clientOf(request), { request }))
   })

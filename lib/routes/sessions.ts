@@ -1,4 +1,4 @@
-// The ready routes of sessions: DELETE with a token → its session ended; a user's sessions → listed, ended one by one or all at once.
+// The ready routes of sessions: sign out, list a user's sessions, end one or all of them.
 import { Type } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { VerdictOf } from '../access/authenticate.ts'
@@ -36,7 +36,7 @@ export interface SessionRouteParts {
   readonly sessions: Sessions
   readonly loginRequired: Guard
   readonly verdictOf: VerdictOf
-  /** Judges a token whatever the time, and whatever has become of its session. */
+  /** Verifies a token but ignores its expiry and its session. */
   readonly verifyAnyTime: Verify
   readonly createRefusal: CreateRefusal
 }
@@ -102,7 +102,7 @@ export function addSessionRoutes (fastify: FastifyInstance, routes: RouteSetting
     return done(reply)
   })
 
-  /** Of the guard's own verdict: `request.user` is anybody's to write. */
+  /** Reads the guard's own verdict, because any hook may overwrite `request.user`. */
   function callerOf (request: FastifyRequest): { userId: UserId, sid: string } {
     const claims = verdictOf(request).claims!
     return { userId: userIdOf(claims, userIdClaim), sid: sessionOf(claims).sid }

@@ -1,9 +1,9 @@
-// What must be told to the store, but by no request → a bounded queue, a bounded number of calls at a time.
+// Calls of the store that no request waits for → a bounded queue with bounded concurrency.
 
 const AT_A_TIME = 16
 const WAITING = 10_000
 
-/** Runs a task soon, unless one of that key waits or runs, or too many wait: whoever calls does so again. A task that fails is forgotten. */
+/** Runs a task soon. Drops it when a task of the same key waits or runs, when too many wait, or when it fails: the caller comes again. */
 export type Background = (key: string, task: () => Promise<void>) => void
 
 export function createBackground (): Background {

@@ -1,10 +1,10 @@
-// A call of the store → its answer in time, or STORE_UNAVAILABLE: the one way to it.
+// A call of the store → its answer in time, or STORE_UNAVAILABLE. Every call of the store goes this way.
 import type { CreateRefusal } from '../errors.ts'
 import type { SessionStore } from './store.ts'
 
-/** Calls that may be unsettled at once, those that were given up included: a client keeps each in memory until the store answers. */
+/** How many calls may be unsettled at once, timed-out ones included: the store's client keeps each in memory until it is answered. */
 const MOST = 1000
-/** Further calls, for those that end sessions. */
+/** How many more calls may be unsettled when they end sessions. */
 const RESERVE = 1000
 
 /**
@@ -37,7 +37,7 @@ export function createCallStore (store: SessionStore, timeout: number, createRef
     return await Promise.race([make(call), tooLate]).catch(refuse).finally(() => clearTimeout(timer))
   }
 
-  /** Only the message: clients of stores hang whole commands, ids included, on their errors. */
+  /** Keeps only the message, because clients of stores attach whole commands, ids included, to their errors. */
   function refuse (error: unknown): never {
     throw createRefusal('STORE_UNAVAILABLE', error instanceof Error ? error.message : 'the session store failed')
   }

@@ -1,4 +1,4 @@
-// The verdict on a good token → the same, or a refusal: is its session still good? One look into a map, no I/O.
+// The verdict on a verified token → the same, or a refusal when its session has ended. Reads a map, does no I/O.
 import { LRUCache } from 'lru-cache'
 import type { SessionSettings } from './settings.ts'
 import type { Claims, UserId } from '../tokens/types.ts'
@@ -11,13 +11,13 @@ import { sessionOf } from '../tokens/session-claims.ts'
 
 const STALE = refused('UNAVAILABLE', 'the feed of revoked sessions is stale')
 const ENDED = refused('REVOKED', 'session ended')
-/** Not known to be ended: a refresh tells. */
+/** The session may live or not: a refresh tells. */
 const FORGOTTEN = refused('EXPIRED', 'issued before the store remembers')
 const OUTLIVED = refused('EXPIRED', 'older than any token of our lifetime')
 
 const CONFIRMATIONS = 100_000
 
-/** Looks at the session of a good token. Never throws. */
+/** Checks the session of a verified token. Never throws. */
 export type CheckSession = (verdict: Verdict) => Verdict
 
 export interface CheckParts {
@@ -34,10 +34,10 @@ export function createCheckSession ({ settings, now, userIdOf, feed, callStore, 
   const { revocationTtl, onStale, rotate } = settings
   const background = createBackground()
   const confirmed = new LRUCache<string, true>({ max: CONFIRMATIONS })
-  /** Verdicts of confirmed generations, which the verifier remembers: a quicker look than by name. */
+  /** Verdicts of confirmed generations: looking up the cached verdict is quicker than looking up the key. */
   const settled = new WeakSet<Verdict>()
 
-  /** Tells the store, once, that the owner has got this generation: from then on its parent is worth nothing. */
+  /** Confirms a generation to the store, once: its owner has received it, and its parent is worth nothing any more. */
   function confirm (verdict: Accepted, sessionId: string, generation: number): void {
     if (settled.has(verdict)) return
     const key = `${sessionId}${generation}`
@@ -73,7 +73,7 @@ export function createCheckSession ({ settings, now, userIdOf, feed, callStore, 
     }
     if (claims.refresh) return verdict
     if (claims.iat === undefined || claims.iat < feed.remembersSince()) return FORGOTTEN
-    // It was issued under a longer lifetime than ours, and we may have forgotten its revocation by now.
+    // Another deployment issued it with a longer lifetime, so this process may have forgotten its revocation.
     if (claims.iat * 1000 < now() - revocationTtl) return OUTLIVED
     if (rotate && gen > 0) confirm(verdict, sid, gen)
     return verdict

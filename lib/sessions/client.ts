@@ -14,7 +14,7 @@ export function clientOf (request: FastifyRequest): Client {
   return readClient({ ip: request.ip, userAgent: request.headers['user-agent'] })
 }
 
-/** Cut to 256 characters each; what is no string is null. */
+/** Cuts each to 256 characters; anything but a string becomes null. */
 export function readClient ({ ip, userAgent }: { ip?: unknown, userAgent?: unknown }): Client {
   return { ip: cut(ip), userAgent: cut(userAgent) }
 }

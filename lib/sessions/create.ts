@@ -1,4 +1,4 @@
-// The stamp of a sign-in → its session: the record that the store keeps.
+// The session claims of a sign-in → the session's record in the store.
 import type { SessionSettings } from './settings.ts'
 import type { UserId } from '../tokens/types.ts'
 import type { CallStore } from './call-store.ts'
@@ -7,7 +7,7 @@ import type { Emit } from './events.ts'
 import { hashNonce, type SessionClaims } from '../tokens/session-claims.ts'
 import type { SessionRecord } from './store.ts'
 
-/** Keeps the session of a stamp; false when the user was revoked since the sign-in began. */
+/** Creates the session; false when the user was revoked since the sign-in began. */
 export type CreateSession = (session: SessionClaims, userId: UserId, client: Client, startedAt: number) => Promise<boolean>
 
 /** @param startedAt the moment, by `performance.now()`, at which the sign-in began: before its credentials were looked at */

@@ -22,7 +22,7 @@ export function decideRotation (record: SessionRecord | null, attempt: RotationA
   if (attempt.nonceHash !== record.nonceHash || attempt.userId !== record.userId) return reused(sinceRotation)
 
   const presented = attempt.generation
-  // In the future lies what was written before the clock stepped back: as far away as in the past, it is no nearer.
+  // A time in the future means that the clock has stepped back: it counts by its distance, like one in the past.
   const withinGrace = sinceRotation !== null && Math.abs(clock - rotatedAt) <= attempt.grace
   const used = { lastUsedAt: attempt.now, ip: attempt.ip, userAgent: attempt.userAgent }
   const repeated = (write: Decision['write'] = null): Decision => ({
@@ -45,11 +45,11 @@ export function decideRotation (record: SessionRecord | null, attempt: RotationA
 
   if (!attempt.rotate) return presented >= generation ? repeated(used) : reused(sinceRotation)
   if (presented === generation && withinGrace) return repeated()
-  // A higher one was signed by us for this nonce: the store has lost a write, and adopts it.
+  // We signed a higher generation for this nonce, so the store has lost a write; it adopts the generation.
   if (presented >= generation) return next('rotated', presented, { parentGeneration: presented, displacedAt: clock })
   const isParent = presented === parentGeneration
   if (isParent && withinGrace) return repeated()
-  // Sent before this generation was made, it was held up on the way: whoever sent it was told to try again, and did.
+  // The attempt was sent before this generation was made and arrived late; its client was told to try again, and did.
   if (attempt.now < record.issuedAt) return denied('late', sinceRotation)
   if (isParent && !confirmed && Math.abs(clock - displacedAt) <= attempt.recovery) return next('recovered', generation, {})
   return reused(sinceRotation)

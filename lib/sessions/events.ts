@@ -25,7 +25,7 @@ export interface SessionEvent {
   readonly sinceRotation: number | null
 }
 
-/** Publishes an event; what is not said is null. */
+/** Publishes an event; missing details are null. */
 export type Emit = (type: SessionEvent['type'], sid: string, details?: Partial<Omit<SessionEvent, 'type' | 'sid'>>) => void
 
 /** Each event goes to `onEvent` and to the channel `fastify-dual-token:<type>`. */

@@ -1,4 +1,4 @@
-// The store's feed of revocations → the map of revoked sessions that guards look into, and how fresh it is.
+// The store's feed of revocations → the map of revoked sessions that guards read, and its age.
 import { setTimeout as delay } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
 import { createFault } from '../errors.ts'
@@ -9,18 +9,18 @@ import { createTellAgain } from './tell-again.ts'
 
 const BOOT_PATIENCE = 5000
 const BOOT_PAUSE = 50
-/** Of the ten seconds that Fastify has for it if nothing else is said. */
+/** Half of Fastify's default `pluginTimeout`, in milliseconds. */
 const LONG_BOOT = 5000
-/** How far the plugin's clock may step back unnoticed, in milliseconds: revocations are kept so much longer than any token lives. */
+/** How far the plugin's clock may step back without harm, in milliseconds: revocations are kept this much longer than tokens live. */
 const SKEW = 60_000
 
 export interface Feed {
-  /** Reads all there is, trying again for a while; rejects with `FST_DUAL_TOKEN_OPTION_INVALID` when the store cannot be read at boot. */
+  /** Reads the whole feed and retries for a while; rejects with `FST_DUAL_TOKEN_OPTION_INVALID` when the store cannot be read at boot. */
   load (): Promise<void>
   /** Polls and listens from now on. */
   start (): void
   stop (): void
-  /** Takes sessions as revoked at once, without waiting for the store to say so. */
+  /** Marks sessions as revoked at once, without waiting for the feed. */
   add (sessionIds: readonly string[]): void
   isRevoked (sessionId: string): boolean
   /** Epoch seconds: access tokens issued before this moment may have been revoked without the feed remembering it. */
@@ -54,7 +54,7 @@ export function createFeed (settings: SessionSettings, now: () => number, callSt
     lost.heard(sessionIds)
     const until = now() + revocationTtl
     for (const id of sessionIds) {
-      // Told again it may have been revoked again: last in the map is what is to be forgotten last.
+      // Re-inserts the id, so that the map stays in order of expiry and the sweep can stop early.
       revoked.delete(id)
       revoked.set(id, until)
     }
@@ -62,7 +62,7 @@ export function createFeed (settings: SessionSettings, now: () => number, callSt
 
   function noticeStep (): void {
     const moment = now()
-    // Before it stepped back, more may have been forgotten than may be: what was issued until now cannot be told from it.
+    // Before the clock stepped back, the sweep may have forgotten too much, so tokens issued until now are no longer trusted.
     if (moment < sweptAt - SKEW) since = Math.max(since, Math.ceil(moment / 1000))
     sweptAt = moment
   }
@@ -75,7 +75,7 @@ export function createFeed (settings: SessionSettings, now: () => number, callSt
     }
   })
 
-  /** Reads page by page to the end, and from the beginning when the store's memory proves to have begun anew. */
+  /** Reads page by page to the end; starts from the beginning when the store has begun a new epoch. */
   async function read (): Promise<void> {
     const startedAt = { wall: Date.now(), monotonic: performance.now(), plugin: now() }
     for (;;) {
@@ -88,7 +88,7 @@ export function createFeed (settings: SessionSettings, now: () => number, callSt
       }
       add(page.sessionIds)
       if (isNew && cursor !== null) {
-        // What the store wrote before this cursor may be new to us.
+        // Entries before this cursor may be new to this process.
         cursor = null
         continue
       }
@@ -109,7 +109,7 @@ export function createFeed (settings: SessionSettings, now: () => number, callSt
       if (unreachable) log.info('The feed of revoked sessions can be read again')
       unreachable = false
     } catch (error) {
-      // Once stopped, it is the application that has closed its client.
+      // After `stop` the application has closed its client, so a failure is expected.
       if (timer !== undefined && !unreachable) log.warn({ err: error }, 'Cannot read the feed of revoked sessions')
       unreachable = true
     }
@@ -121,12 +121,12 @@ export function createFeed (settings: SessionSettings, now: () => number, callSt
     timer = timer && setTimeout(pollForEver, pollInterval).unref()
   }
 
-  /** Since the last whole read. Monotonic time can stand still while a machine sleeps, and the wall clock can be set back: the larger one counts. */
+  /** The age of the last complete read. Monotonic time may stop while the machine sleeps and the wall clock may be set back, so the larger counts. */
   function ageByProcess (): number {
     return Math.max(Date.now() - fresh.wall, performance.now() - fresh.monotonic)
   }
 
-  /** Negated, so that a clock that says NaN makes it too old. */
+  /** Negated, so that a clock that returns NaN counts as too old. */
   function isTooOld (age: number): boolean {
     return !(age <= maxStaleness)
   }
@@ -171,10 +171,10 @@ export function createFeed (settings: SessionSettings, now: () => number, callSt
 
     isStale () {
       const isOld = isTooOld(ageByProcess())
-      // The option `now` may be a clock of its own, that runs ahead of both.
+      // The option `now` may run ahead of both clocks.
       if (unreachable) return isOld || isTooOld(now() - fresh.plugin)
       if (!isOld) return false
-      // No poll has failed, so the process has slept: ask now. Within one process the feed is never out of reach.
+      // No poll has failed, so the process has slept: poll now. A store in this process is never out of reach.
       poll()
       return store.inProcess !== true
     }

@@ -1,4 +1,4 @@
-// The end of a session, or of all of a user's: in the store, and at once on this process.
+// Ends a session, or all sessions of a user: in the store, and at once on this process.
 import type { SessionSettings } from './settings.ts'
 import type { UserId } from '../tokens/types.ts'
 import type { CallStore } from './call-store.ts'
@@ -7,7 +7,7 @@ import type { Feed } from './feed.ts'
 import { isSessionId } from '../tokens/session-claims.ts'
 
 export interface Ending {
-  /** Whose session it must be, when known. */
+  /** The expected owner of the session, when known. */
   readonly userId?: UserId
   /** Do nothing when the store knows no such session. */
   readonly mustExist?: boolean
@@ -17,7 +17,7 @@ export interface Ending {
 }
 
 export interface UserEnding {
-  /** A session to be ended in any case: the store may have lost that it is the user's. */
+  /** A session to end in any case, even when the store has lost its owner. */
   readonly sessionId?: string
   readonly ip?: string | null
   /** For the events. */
@@ -25,7 +25,7 @@ export interface UserEnding {
 }
 
 export interface Revoke {
-  /** Resolves to whether it was ended: false for another user's, or one that must exist and does not. Ending it again is no error. */
+  /** Resolves to whether it was ended; false for another user's session, or a missing one that must exist. Ending it again is no error. */
   session (sessionId: string, ending: Ending): Promise<boolean>
   /** Resolves to the number of sessions ended. */
   user (userId: UserId, ending: UserEnding): Promise<number>

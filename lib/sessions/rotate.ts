@@ -1,4 +1,4 @@
-// A good refresh token → the stamp of the tokens that follow it, decided by the store, or a refusal.
+// A verified refresh token → the session claims of its successors, as the store decides, or a refusal.
 import type { CreateRefusal } from '../errors.ts'
 import type { SessionSettings } from './settings.ts'
 import type { RefreshClaims, UserId } from '../tokens/types.ts'

@@ -1,4 +1,4 @@
-// Connects the parts of sessions: settings → what the roads, the guards and the application use. No decisions.
+// Connects the parts of sessions. Makes no decisions.
 import type { FastifyBaseLogger } from 'fastify'
 import type { CreateRefusal } from '../errors.ts'
 import type { SessionSettings } from './settings.ts'

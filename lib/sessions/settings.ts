@@ -1,4 +1,4 @@
-// What sessions go by: the `sessions` option, validated and complete.
+// The `sessions` option, validated and complete.
 import type { SessionEvent } from './events.ts'
 import type { SessionStore } from './store.ts'
 
@@ -15,6 +15,6 @@ export interface SessionSettings {
   readonly storeTimeout: number
   readonly onEvent: ((event: SessionEvent) => unknown) | undefined
   readonly clockTolerance: number
-  /** How long after its last refresh an access token of a session can be alive anywhere: revocations are remembered that long. */
+  /** How long a revocation is remembered: until no access token of the session can be valid any more. */
   readonly revocationTtl: number
 }

@@ -1,7 +1,7 @@
-// Work on all that is kept → the same in slices, so that nobody else waits long for the event loop.
+// Long work → the same work in slices, so that it does not block the event loop.
 import { setImmediate as nextTurn } from 'node:timers/promises'
 
-/** Steps between two turns of the event loop: a few milliseconds of them. */
+/** Steps between two turns of the event loop; they take a few milliseconds. */
 export const SLICE = 10_000
 
 /**

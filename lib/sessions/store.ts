@@ -1,4 +1,4 @@
-// What a session store is: the shapes, and the contract in words. `fastify-dual-token/testing` proves it of a store.
+// The interface of a session store, and its contract in words. `fastify-dual-token/testing` tests it.
 import type { UserId } from '../tokens/types.ts'
 
 /**
@@ -31,7 +31,7 @@ export interface SessionRecord {
   readonly userAgent: string | null
 }
 
-/** What every call is told. Milliseconds. */
+/** What every call receives. Milliseconds. */
 export interface CallContext {
   /** The plugin's clock: expiries are measured by it. */
   readonly now: number
@@ -62,7 +62,7 @@ export interface RotationAttempt extends CallContext {
   readonly userAgent: string | null
 }
 
-/** What came of a rotation. */
+/** The outcome of a rotation. */
 export type Rotation = RotationGranted | RotationDenied
 
 export interface RotationGranted {
@@ -88,7 +88,7 @@ export interface Confirmation extends CallContext {
 
 export interface Revocation extends CallContext {
   readonly sessionId: string
-  /** Whose session it must be, when known. */
+  /** The expected owner of the session, when known. */
   readonly userId?: UserId
   /** Write nothing when there is no such session. */
   readonly mustExist: boolean

@@ -1,21 +1,21 @@
-// Ended sessions that a process remembers and the store has lost → told to the store again, in the background.
+// Ended sessions that this process remembers but the store has lost → revoked in the store again, in the background.
 import { setImmediate as nextTurn } from 'node:timers/promises'
 
 const AT_A_TIME = 4
 const SLICE = 1000
 
 export interface TellAgain {
-  /** The store's memory has begun anew: what the feed does not tell from here on is lost. */
+  /** The store has begun a new epoch: ids that the feed does not report from here on are lost. */
   begin (): void
-  /** The feed has told these. */
+  /** The feed has reported these ids. */
   heard (sessionIds: readonly string[]): void
-  /** Tells the store what is lost, once the feed has been read to its end. After a failure the next call goes on. */
+  /** Revokes the lost sessions again, once the feed has been read to its end. After a failure the next call continues. */
   run (): Promise<void>
   stop (): void
 }
 
 /**
- * Every process does this: to end a session again is no error, and what another process has told is heard by the feed.
+ * Every process does this. Ending a session twice is no error, and the feed reports what another process has revoked already.
  *
  * @param remembered the ended sessions, by id
  * @param revoke ends a session in the store
@@ -29,7 +29,7 @@ export function createTellAgain (
   let isRunning = false
   let count = 0
 
-  /** The ids that are lost; null now and then, so that the event loop gets its turn. */
+  /** The lost ids; yields null now and then, so that the caller can give the event loop its turn. */
   function * lost (): Generator<string | null> {
     let passed = 0
     for (const id of remembered.keys()) {
@@ -70,7 +70,7 @@ export function createTellAgain (
       const ids = lost()
       const outcomes = await Promise.allSettled(Array.from({ length: AT_A_TIME }, () => tell(ids)))
       isRunning = false
-      // It began anew once more, or the store is out of reach: the next read of the feed goes on.
+      // A new epoch has begun meanwhile, or the store is out of reach: the next read of the feed continues.
       if (told !== current || outcomes.some(({ status }) => status === 'rejected')) return
       told = null
       if (count > 0) onDone(count)

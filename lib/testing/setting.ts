@@ -33,9 +33,9 @@ export interface Setting {
   readonly store: SessionStore
   /** Of this case alone. */
   readonly userId: string
-  /** What every call is told at this moment. */
+  /** The context of a call at this moment. */
   context (): CallContext
-  /** Lets time go by, for a session and for the clock that calls are told. */
+  /** Advances the clock, and ages the sessions accordingly. */
   pass (milliseconds: number, ...sessions: SessionRecord[]): Promise<void>
   /** Fills the store up, and resolves to what makes room again; null when it cannot be told how. */
   readonly fill: (() => Promise<() => unknown>) | null
@@ -51,11 +51,11 @@ export interface Setting {
   list (userId?: UserId): Promise<readonly SessionRecord[]>
   /** The session as the store lists it. */
   read (session: SessionRecord): Promise<SessionRecord>
-  /** All that the feed has to say, from a cursor or from the beginning. */
+  /** Reads the whole feed, from a cursor or from the beginning. */
   readFeed (cursor?: string | null): Promise<{ ids: Set<string>, cursor: string, epoch: string, age: number }>
-  /** That no token of a session serves, and that the feed was told. */
+  /** Asserts that no token of the session works and that the feed reports it. */
   assertEnded (session: SessionRecord): Promise<void>
-  /** That a session is as it was, and that the feed was not told. */
+  /** Asserts that the session is unchanged and that the feed does not report it. */
   assertUntouched (before: SessionRecord): Promise<void>
 }
 

@@ -1,4 +1,4 @@
-// The payload of a well-signed token → a verdict: are its claims ours, and is it the time for them (RFC 7519 section 4.1)?
+// The payload of a correctly signed token → a verdict on its claims (RFC 7519 section 4.1).
 import type { TokenSettings } from './settings.ts'
 import { hasSessionClaims } from './session-claims.ts'
 import type { Claims } from './types.ts'
@@ -19,7 +19,7 @@ const BAD_SESSION = refused('INVALID', 'session')
 
 type Payload = Record<string, unknown>
 
-/** Judges a payload, null when it is no object, at a moment, in epoch seconds; at null, whatever the time. */
+/** Validates a payload (null: not an object) as of `now`, in epoch seconds; with `now` null it ignores the time. */
 export type ValidateClaims = (payload: Payload | null, now: number | null) => Verdict
 
 export function createValidateClaims (settings: TokenSettings): ValidateClaims {
@@ -32,7 +32,7 @@ export function createValidateClaims (settings: TokenSettings): ValidateClaims {
     const { exp, nbf, iat, iss, aud, refresh } = claims
     if (!isFinite(exp)) return BAD_EXP
     const until = exp + clockTolerance
-    // Negated, so that a clock that says NaN lets nobody in.
+    // Negated, so that a clock that returns NaN lets nobody in.
     if (now !== null && !(now < until)) return EXPIRED
     if (nbf !== undefined && !isFinite(nbf)) return BAD_NBF
     if (iat !== undefined && !isFinite(iat)) return BAD_IAT
@@ -57,11 +57,11 @@ function isFinite (value: unknown): value is number {
   return Number.isFinite(value)
 }
 
-/** Inherits nothing, as its prototype is empty and frozen; an object without one would be several times slower to make and to read. */
+/** Its prototype is empty and frozen, so that claims inherit nothing. An object without a prototype would be several times slower. */
 const Sealed = function () {} as unknown as new () => Payload
 Sealed.prototype = Object.freeze(Object.create(null))
 
-/** A frozen copy with nothing inherited, all the way down: no request can change, or be misled by, what another one sees. */
+/** Returns a deep frozen copy that inherits nothing, so that one request cannot change what another one sees. */
 function sealObject (source: Payload): Payload {
   const sealed = new Sealed()
   for (const name of Object.keys(source)) {

@@ -1,4 +1,4 @@
-// A user's claims → the tokens of one sign-in, both from one reading of the clock.
+// A user's claims → the tokens of one sign-in. Both expiries come from one reading of the clock.
 import { createFault } from '../errors.ts'
 import type { KeyRing } from '../keys/ring.ts'
 import type { TokenSettings } from './settings.ts'
@@ -8,7 +8,7 @@ import type { TokenReply } from './types.ts'
 import type { UserClaims } from './user.ts'
 
 /**
- * Makes a pair, or an access token alone; with a stamp, for a session.
+ * Makes a pair or only an access token; with `session`, tokens of that session.
  *
  * @throws `FST_DUAL_TOKEN_USER_INVALID` when the claims do not fit a token
  */

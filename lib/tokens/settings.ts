@@ -1,4 +1,4 @@
-// What tokens are made and verified by: a part of the settings of an instance.
+// The settings that making and verifying tokens need.
 
 export interface TokenSettings {
   /** Seconds. */
@@ -10,7 +10,7 @@ export interface TokenSettings {
   readonly audience: string | undefined
   /** Seconds. */
   readonly clockTolerance: number
-  /** How far the clocks of two nodes may be apart before they refuse each other's fresh tokens. Seconds. */
+  /** How far the clocks of two nodes may differ before they refuse each other's fresh tokens. Seconds. */
   readonly skew: number
   /** How many verified tokens are remembered. */
   readonly cache: number

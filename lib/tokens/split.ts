@@ -1,9 +1,9 @@
 // Token text → its three segments (RFC 7515 sections 2 and 7.1).
 
-/** No token of ours is longer, and no longer one is looked at. */
+/** The plugin makes no longer tokens and refuses longer ones. */
 export const MAX_TOKEN_LENGTH = 4096
 
-/** V8 cuts a string out of another without copying: to remember a token would keep all it was cut from, however long. */
+/** Copies a token, because in V8 a substring keeps its whole source string in memory. */
 export function copyOf (token: string): string {
   return `.${token}`.slice(1)
 }
@@ -12,7 +12,7 @@ export interface Segments {
   readonly header: string
   readonly payload: string
   readonly signature: string
-  /** What the signature is over: the text before it. */
+  /** The signed text: everything before the signature. */
   readonly input: string
 }
 
@@ -31,7 +31,7 @@ export function split (token: string): Segments | null {
   return { header, payload, signature, input: token.slice(0, last) }
 }
 
-/** The bits of the last character that no byte takes up must be zero: otherwise one signature has several spellings. */
+/** The unused bits of the last character must be zero; otherwise one signature has several spellings. */
 function isCanonical (segment: string): boolean {
   const rest = segment.length % 4
   if (rest === 0) return true

@@ -1,10 +1,10 @@
 // The public types of tokens: users, claims and replies.
-// The reference brings `request.user`, which @fastify/jwt declares; of an import for that alone nothing would be published.
+// The reference brings `request.user`, which @fastify/jwt declares. TypeScript drops an import that is used only for this.
 /// <reference types="@fastify/jwt" preserve="true" />
 import type { FastifyRequest } from 'fastify'
 
 /**
- * The merge point: say once what your tokens carry, and `request.user`, `login`, `loadUser` and `issueTokens` know it.
+ * The merge point: declare once what your tokens carry; it types `request.user`, `login`, `loadUser` and `issueTokens`.
  *
  * @example
  * ```ts
@@ -25,7 +25,7 @@ type UserIdClaim = DualTokenTypes extends { userIdClaim: infer Name extends stri
 type AppClaims = DualTokenTypes extends { claims: infer Claims } ? Claims : unknown
 type UserIdMember = { [Name in UserIdClaim]: Name extends 'sub' ? string : UserId }
 
-/** What `login` and `loadUser` answer and `issueTokens` takes: the user's id and the application's claims. */
+/** What `login` and `loadUser` return and `issueTokens` takes: the user's id and the application's claims. */
 export type DualTokenUser = UserIdMember & AppClaims & { [claim: string]: unknown }
 
 interface RegisteredClaims {
@@ -79,8 +79,7 @@ export type Awaitable<T> = T | Promise<T>
 export type Nobody = null | undefined | false
 
 /**
- * User id → the user as of now, or null when there is none any more. There is no request when `refreshTokens` calls; one that
- * never is may declare its parameter without `undefined`, as with any method.
+ * User id → the user as of now, or null when the user no longer exists. `refreshTokens` calls it without a request.
  */
 export type LoadUser = {
   load (userId: UserId, request: FastifyRequest | undefined): Awaitable<DualTokenUser | Nobody>

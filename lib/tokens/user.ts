@@ -1,8 +1,8 @@
-// What the application calls a user → the claims of a token; the rule for ids that issuing and verifying share.
+// The application's user → the claims of a token; the rule for user ids.
 import { createFault } from '../errors.ts'
 import type { Claims, UserId } from './types.ts'
 
-/** The claims of a user, as JSON carries them: a good id, and nothing reserved. */
+/** The claims of a user, as JSON carries them: a valid id, and no reserved claim. */
 export type UserClaims = Readonly<Record<string, unknown>>
 
 /** Claims that the plugin writes itself, now or with sessions on; an application may not set them. */
@@ -39,7 +39,7 @@ export function mustBeUserId (id: unknown, userIdClaim: string): void {
   throw createFault('USER_INVALID', `A user's ${userIdClaim} must be ${kinds}.`)
 }
 
-/** Through JSON and back: what is checked is then what is signed, whatever getters or `toJSON` a user has. */
+/** Goes through JSON and back, so that getters and `toJSON` cannot change the claims between validation and signing. */
 function toJson (user: unknown): Record<string, unknown> | null {
   let text: string | undefined
   try {
@@ -50,12 +50,12 @@ function toJson (user: unknown): Record<string, unknown> | null {
   return text === undefined ? null : JSON.parse(text)
 }
 
-/** Whose token it is; the claims were accepted, so the id is a good one. */
+/** Reads the user's id from verified claims. */
 export function userIdOf (claims: Claims, userIdClaim: string): UserId {
   return (claims as unknown as Record<string, UserId>)[userIdClaim]!
 }
 
-/** The three ways in which an application says that there is nobody. */
+/** Whether the application says that there is no such user. */
 export function isNobody (user: unknown): user is null | undefined | false {
   return user === null || user === undefined || user === false
 }

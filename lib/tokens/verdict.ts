@@ -1,17 +1,17 @@
-// What a look at a request or a token found: the claims of a good token, or why there are none.
+// The verdict on a request or a token: verified claims, or the reason for a refusal.
 import type { RefusalSuffix } from '../errors.ts'
 import type { Claims } from './types.ts'
 
-/** Why there are no claims; with sessions, also that theirs was ended, or that nobody can say. */
+/** Why there are no claims. With sessions: REVOKED, the session has ended; UNAVAILABLE, the feed cannot tell. */
 export type RefusalKind = 'MISSING' | 'INVALID' | 'EXPIRED' | 'REVOKED' | 'UNAVAILABLE'
 
 export interface Refusal {
   readonly kind: RefusalKind
-  /** For the log alone: a fixed word or two, never a part of the token. */
+  /** For the log: a fixed word or two, never a part of the token. */
   readonly reason: string
 }
 
-/** A good token, and the span in which it is one: `from` ≤ now < `until`, in epoch seconds. */
+/** A verified token, valid while `from` ≤ now < `until`, in epoch seconds. */
 export interface Accepted {
   readonly claims: Claims
   readonly refusal: null
@@ -26,12 +26,12 @@ export interface Refused {
 
 export type Verdict = Accepted | Refused
 
-/** Makes a refusal; the verdicts are constants, so that refusing allocates nothing. */
+/** Makes a refusal. Callers keep it as a constant, so that refusing allocates nothing. */
 export function refused (kind: RefusalKind, reason: string): Refused {
   return Object.freeze({ claims: null, refusal: Object.freeze({ kind, reason }) })
 }
 
-/** The error for a refusal, where a token of that kind was called for. */
+/** The code of the error for a refusal, by the kind of token that the route wants. */
 export function suffixOf (wanted: 'ACCESS' | 'REFRESH', kind: RefusalKind): RefusalSuffix {
   return kind === 'UNAVAILABLE' ? 'STORE_UNAVAILABLE' : `${wanted}_${kind}`
 }

@@ -1,4 +1,4 @@
-// Token text → a verdict, in the one fixed order: length, memory, shape, header, signature, claims.
+// Token text → a verdict. The order is fixed: length, cache, shape, header, signature, claims.
 import { LRUCache } from 'lru-cache'
 import type { ValidateClaims } from './claims.ts'
 import type { KeyRing } from '../keys/ring.ts'
@@ -12,17 +12,17 @@ const MALFORMED = refused('INVALID', 'not a compact JWS')
 const BAD_SIGNATURE = refused('INVALID', 'signature')
 const NOT_JSON = refused('INVALID', 'not JSON')
 
-/** Judges a token as of now. Never throws. A token is remembered as the string it comes in: see `copyOf`. */
+/** Verifies a token as of now. Never throws. It keeps the string it is given: see `copyOf`. */
 export type Verify = (token: string) => Verdict
 
-/** One that remembers good tokens, and can be told to forget them all. */
+/** A verifier with a cache of verified tokens, which `forget` empties. */
 export type Verifier = Verify & { forget (): void }
 
 /**
  * Makes the verifier of one plugin instance.
  *
- * Hashing the same token again for every request would be most of the plugin's cost, so good tokens are remembered by
- * their exact text, with the span in which they are good. Bad ones are not: nobody can fill the memory with forgeries.
+ * Hashing the same token for every request would be most of the plugin's cost, so the verifier caches verified tokens by their exact
+ * text until they expire. It does not cache refusals, so that nobody can fill the cache with forgeries.
  */
 export function createVerify (settings: TokenSettings, ring: KeyRing, validateClaims: ValidateClaims): Verifier {
   const remembered = settings.cache === 0 ? undefined : new LRUCache<string, Accepted>({ max: settings.cache })
@@ -56,7 +56,7 @@ export function createVerify (settings: TokenSettings, ring: KeyRing, validateCl
       }
       return BAD_SIGNATURE
     } catch {
-      // The message of what was thrown quotes the token, so it goes no further.
+      // Drops the error, because its message quotes the token.
       return NOT_JSON
     }
   }
