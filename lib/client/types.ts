@@ -1,6 +1,6 @@
-// The public types of the client kit. They name nothing of the server, nor of Node.js or a browser but what fetch is made of.
+// The public types of the client kit. They depend on neither the server nor Node.js, only on fetch.
 
-/** What is kept of a sign-in. */
+/** The stored tokens of a sign-in. */
 export interface Tokens {
   token: string
   refresh_token: string
@@ -17,15 +17,15 @@ export interface TokenStorage {
   set (tokens: Tokens | null): unknown
 }
 
-/** As much as is needed of `navigator.locks`. One callback at a time for each name; one of another name runs within it. */
+/** The part of `navigator.locks` that the client uses: one callback at a time for each name. */
 export interface TokenLocks {
   request (name: string, callback: () => Promise<StoredTokens>): Promise<StoredTokens>
 }
 
-/** What an `AuthorizationError` says. */
+/** The members of an `AuthorizationError`. */
 export interface AuthorizationFailure extends Error {
   readonly status: number
-  /** That of the server, such as `FST_DUAL_TOKEN_LOGIN_REFUSED`; empty when it gave none. */
+  /** The server's code, such as `FST_DUAL_TOKEN_LOGIN_REFUSED`; empty when there is none. */
   readonly code: string
   /** Whether the tokens are good for nothing any more: the user has to sign in again. */
   readonly signInRequired: boolean
@@ -37,7 +37,7 @@ export interface TokenClientOptions {
   /** Of the ready routes; default `/authorizations`. */
   path?: string | undefined
   storage: TokenStorage
-  /** Told when the tokens were given up: the refresh token was refused, or the session has ended. */
+  /** Called when the client has given up its tokens, because the server refused the refresh token or the session has ended. */
   onSignInRequired?: ((error: AuthorizationFailure) => void) | undefined
   /** Default `globalThis.fetch`. */
   fetch?: typeof globalThis.fetch | undefined

@@ -1,4 +1,4 @@
-// The `jwks` option → where the key set is served, and for how long it may be kept.
+// The `jwks` option → the path of the key set, and how long caches may keep it.
 import { readDuration } from './durations.ts'
 import { createFault } from '../errors.ts'
 

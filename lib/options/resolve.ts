@@ -83,7 +83,7 @@ export function resolveOptions (options: unknown): Settings {
   })
 }
 
-/** A copy whose members are known and of their schema; undefined means absent. */
+/** Copies the options; refuses unknown members and values that do not match their schema. `undefined` means absent. */
 function checked (options: unknown): Record<string, unknown> {
   const given: Record<string, unknown> = { ...options as object }
   for (const [name, value] of Object.entries(given)) {

@@ -1,4 +1,4 @@
-// The `routes` option → what the ready routes need, apart from what is passed on to Fastify.
+// The `routes` option → the settings of the ready routes, and the route options that are passed on to Fastify.
 import type { RouteShorthandOptions } from 'fastify'
 import { createFault } from '../errors.ts'
 import type { DualTokenRoutes } from './types.ts'
@@ -15,7 +15,7 @@ export interface RouteSettings {
   readonly passedOn: RouteShorthandOptions
 }
 
-/** What any Fastify route takes, and what the official plugins add to it. */
+/** Route options of Fastify and of its official plugins. */
 const PASSED_ON: ReadonlySet<string> = new Set([
   'attachValidation', 'bodyLimit', 'childLoggerFactory', 'compress', 'config', 'constraints', 'decompress', 'errorHandler',
   'exposeHeadRoute', 'handlerTimeout', 'helmet', 'logLevel', 'logSerializers', 'onError', 'onRequest', 'onRequestAbort',
@@ -34,7 +34,7 @@ export function readRoutes (options: object): RouteSettings {
   if (loadUser !== undefined && typeof loadUser !== 'function') throw flaw('loadUser', 'must be a function')
   if (!Array.isArray(tags)) throw flaw('tags', 'must be a list of strings')
   if (schema !== undefined && !isObject(schema)) throw flaw('schema', 'must be an object')
-  // Somebody would believe that it validates the credentials; the other routes, that take none, would be held to it.
+  // A body schema here would also bind the routes that take no credentials.
   for (const name of ['body', 'response']) if (Object.hasOwn(schema ?? {}, name)) throw flaw(`schema.${name}`, 'is not known')
   for (const [name, value] of Object.entries(rest)) {
     if (!PASSED_ON.has(name)) throw flaw(name, 'is not known')

@@ -10,7 +10,7 @@ export const SESSION_OPTION_NAMES: ReadonlySet<string> = new Set([
 ])
 const STORE_METHODS = ['create', 'rotate', 'confirm', 'revoke', 'revokeUser', 'list', 'revokedSince'] as const
 const SKEW = 60
-/** Node's timers fire at once when they are told to wait longer than 24.8 days. */
+/** Timers of Node.js fire at once when the delay is longer than 24.8 days. */
 const MAX_TIMER = 24 * 86_400_000
 
 /**

@@ -10,7 +10,7 @@ type PassedOn = Omit<RouteShorthandOptions, 'schema' | 'serializerCompiler' | 'p
 
 /** The ready routes. Beside these options, those of any Fastify route are passed on to each of them. */
 export interface DualTokenRoutes<Body = unknown> extends PassedOn {
-  /** Where the routes stand; default `/authorizations`. */
+  /** The path of the routes; default `/authorizations`. */
   path?: string | undefined
   /** JSON or TypeBox schema of the credentials, or whatever the application's validator compiler takes; default: any JSON object. */
   body?: Body | undefined
@@ -24,7 +24,7 @@ export interface DualTokenRoutes<Body = unknown> extends PassedOn {
   schema?: Record<string, unknown> | undefined
 }
 
-/** As Zod, Valibot and others say it: https://standardschema.dev */
+/** The schema of Zod, Valibot and others: https://standardschema.dev */
 interface StandardSchema<Output> {
   readonly '~standard': { readonly types?: { readonly output: Output } | undefined }
 }
@@ -33,7 +33,7 @@ type LoginBody<Body> =
   Body extends TSchema ? Static<Body>
     : Body extends StandardSchema<infer Output> ? Output : Record<string, unknown>
 
-/** Sessions: what is known of each sign-in. Durations are seconds (parts of one too) or strings such as `'15m'`. */
+/** The `sessions` option. Durations are seconds, fractions included, or strings such as `'15m'`. */
 export interface DualTokenSessions {
   /** `memoryStore()`, `redisStore(client)` or a store of your own. */
   store: SessionStore
@@ -41,11 +41,11 @@ export interface DualTokenSessions {
   rotate?: boolean | undefined
   /** How long a refresh token still serves after its successor was made; default 10. */
   grace?: number | string | undefined
-  /** How long it still serves when its successor was never seen in use: the reply was lost; default `'24h'`. */
+  /** How long it still serves when its successor was never used, because the reply was lost; default `'24h'`. */
   recovery?: number | string | undefined
   /** Each refresh renews the refresh token's life; default false: it ends at a fixed time after sign-in. */
   sliding?: boolean | undefined
-  /** When a sliding session ends at last, from sign-in; default `'90d'`. */
+  /** The longest life of a sliding session, from sign-in; default `'90d'`. */
   maxLifetime?: number | string | undefined
   /** How often the feed of revoked sessions is read; default 2. */
   pollInterval?: number | string | undefined
@@ -55,7 +55,7 @@ export interface DualTokenSessions {
   onStale?: 'deny' | 'allow' | undefined
   /** How long the store may take before a sign-in, refresh or logout answers 503; default 1. */
   storeTimeout?: number | string | undefined
-  /** Told of everything that happens to sessions. What it throws is logged and disturbs nothing. */
+  /** Called with every event of a session. The plugin logs what it throws and continues. */
   onEvent?: ((event: SessionEvent) => unknown) | undefined
 }
 

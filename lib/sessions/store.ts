@@ -33,11 +33,11 @@ export interface SessionRecord {
 
 /** What every call receives. Milliseconds. */
 export interface CallContext {
-  /** The plugin's clock: expiries are measured by it. */
+  /** The plugin's clock, by which sessions expire. */
   readonly now: number
   /**
-   * How long a revocation is remembered, and a record kept after `expiresAt`: until no access token of it can be alive. Processes may
-   * differ; then the longest counts.
+   * How long a store remembers a revocation, and keeps a record after `expiresAt`: until no access token of the session can be valid.
+   * Processes may pass different values; the longest counts.
    */
   readonly revocationTtl: number
 }
@@ -90,7 +90,7 @@ export interface Revocation extends CallContext {
   readonly sessionId: string
   /** The expected owner of the session, when known. */
   readonly userId?: UserId
-  /** Write nothing when there is no such session. */
+  /** Write nothing when the session does not exist. */
   readonly mustExist: boolean
 }
 
@@ -99,77 +99,77 @@ export interface UserRevocation extends CallContext {
 }
 
 export interface Creation extends CallContext {
-  /** Milliseconds since this sign-in began, before its credentials were looked at. */
+  /** Milliseconds since this sign-in began, before its credentials were checked. */
   readonly elapsed: number
 }
 
-/** A piece of the feed of revocations. */
+/** A page of the feed of revocations. */
 export interface RevocationPage {
-  /** Changes when the store's memory may have lost something: a restart, a flush, a failover. */
+  /** Changes when the store may have lost data: a restart, a flush, a failover. */
   readonly epoch: string
-  /** Milliseconds, by the store's clock, since the feed began to remember. */
+  /** Milliseconds, by the store's clock, since the feed began; never negative. */
   readonly age: number
   readonly sessionIds: readonly string[]
-  /** Where the next page begins; the store's own notation. */
+  /** Where the next page begins, in the store's own notation. */
   readonly cursor: string
   /** Whether there is another page to read at once. */
   readonly more: boolean
 }
 
 /**
- * A session store. Every method is one atomic step: none is ever seen half done, and none interleaves with another on the
- * same session, from whatever process. A method that cannot do its work rejects, and may still have done it: the
- * plugin calls again. It must not queue calls while the store is out of reach.
+ * A session store. Every method is one atomic step: no process sees it half done, and no two steps on one session interleave.
+ * A method that fails rejects, though it may have done its work; the plugin calls again. A store must not queue calls while its database is
+ * out of reach.
  */
 export interface SessionStore {
   /**
    * Keeps a new session until `expiresAt + revocationTtl`.
    *
-   * @returns false, and nothing kept, when a `revokeUser` of its user came after the sign-in began (`elapsed` ms ago)
-   * and less than a minute ago
-   * @throws when full; a live session is never evicted
+   * @returns false, and keeps nothing, when `revokeUser` ended the user's sessions within the last minute, but after the sign-in began
+   * (`elapsed` ms ago)
+   * @throws when the store is full; it never evicts a live session
    */
   create (session: SessionRecord, context: Creation): Promise<boolean>
   /**
-   * Decides what a presented refresh token is worth, by the table that `decideRotation` is, and writes the outcome, in one
-   * step with it. Grace and recovery are measured by the store's own clock, where it has one. `reused` ends the session; `late` writes
-   * nothing: the call was held up on the way to the store, and the session has moved on meanwhile.
+   * Decides by the table of `decideRotation` what the presented refresh token is worth, and writes the outcome in the same step. The store's
+   * own clock, where it has one, measures grace and recovery. `reused` ends the session. `late` writes nothing: the call was delayed, and the
+   * session has moved on meanwhile.
    */
   rotate (attempt: RotationAttempt): Promise<Rotation>
   /**
-   * An access token was seen in use. Of the current generation: the session is confirmed. Of a generation that a recovery displaced
-   * (parent < generation < current): a theft, and the session is ended. Otherwise nothing.
+   * Records that an access token is in use. One of the current generation confirms the session. One of a generation that a recovery displaced
+   * (parent < generation < current) is a theft and ends the session. Any other changes nothing.
    */
   confirm (confirmation: Confirmation): Promise<'confirmed' | 'reused' | 'unknown'>
   /**
-   * Ends a session for ever, and tells the feed, also of a session it does not know, unless that `mustExist`.
+   * Ends a session for ever and adds it to the feed, even when the store does not know it, unless `mustExist`.
    *
-   * @returns whether the feed was told; false, and nothing written, when the session is another user's or `mustExist` and does not
+   * @returns whether it was added to the feed; false, with nothing written, for another user's session, or a missing one that `mustExist`
    */
   revoke (revocation: Revocation): Promise<boolean>
   /**
-   * Ends all sessions of a user, and leaves a mark for a minute that `create` obeys. It may take several steps, the mark first: no sign-in
-   * that began before can then be kept.
+   * Ends all sessions of a user, and for a minute makes `create` refuse sign-ins that began before. It may take several steps; the first one
+   * bars those sign-ins.
    *
-   * @returns the ids of the sessions ended
+   * @returns the ids of the ended sessions
    */
   revokeUser (revocation: UserRevocation): Promise<readonly string[]>
-  /** The sessions of a user that live. The ids `7` and `'7'` are two users. */
+  /** Lists the live sessions of a user. The ids `7` and `'7'` are two users. */
   list (user: UserRevocation): Promise<readonly SessionRecord[]>
   /**
-   * The sessions revoked since a cursor (null: all that is remembered), a page at a time. A store whose writes can become visible later than
-   * their time stamps, or whose clock can step, starts every read a minute before the cursor; ids may come again.
+   * Reads a page of the sessions revoked since a cursor (null: since the feed began). A store whose writes may become visible late, or whose
+   * clock may step, starts each read a minute before the cursor; ids may repeat.
    */
   revokedSince (cursor: string | null, context: CallContext): Promise<RevocationPage>
   /**
-   * Calls back with the ids of sessions as they are revoked, by any process, as far and as soon as the store can push; it
-   * connects again by itself and never throws, for polling goes on beside it.
+   * Calls back with the ids of sessions that any process revokes, as soon as the store can push them. It reconnects by itself and never
+   * throws, because polling continues beside it.
    *
-   * @returns a function that ends it
+   * @returns a function that ends the subscription
    */
   subscribe? (onRevoked: (sessionIds: readonly string[]) => void): () => void
   /** Called once when the server closes. */
   close? (): Promise<void>
-  /** The store lives in this process, so that its feed is never out of reach. */
+  /** Whether the store lives in this process, so that its feed is always in reach. */
   readonly inProcess?: boolean
 }

@@ -1,4 +1,4 @@
-// The store of one process: sessions in a Map, ended with the process.
+// The memory store: the sessions of one process, in a Map.
 import { randomUUID } from 'node:crypto'
 import type { UserId } from '../tokens/types.ts'
 import { decideRotation } from '../sessions/decide.ts'
@@ -15,17 +15,17 @@ interface Kept {
 }
 
 /**
- * A session store in memory, for one process: sessions end with it.
+ * Makes a session store in memory, for one process. The sessions end with the process.
  *
- * @param options `maxSessions`: how many live at once, default 100,000; when there are that many, sign-in answers 503 and nobody
- * is evicted
+ * @param options `maxSessions`: how many sessions may live at once, default 100,000. When the store is full, sign-in answers
+ * 503; no session is evicted
  */
 export function memoryStore ({ maxSessions = 100_000 }: { maxSessions?: number } = {}): SessionStore {
   if (!Number.isSafeInteger(maxSessions) || maxSessions < 1) throw new RangeError('maxSessions must be a whole number, at least 1.')
 
   const sessions = new Map<string, Kept>()
   const idsByUser = new Map<UserId, Set<string>>()
-  /** When each user was revoked last, by the monotonic clock. */
+  /** When `revokeUser` was last called for each user, by the monotonic clock. */
   const marks = new Map<UserId, number>()
   const feed = createMemoryFeed()
   let sweptAt = 0
@@ -131,16 +131,16 @@ export function memoryStore ({ maxSessions = 100_000 }: { maxSessions?: number }
   }
 }
 
-/** Its writes are visible at once and in order, so that a count is a cursor and nothing has to be read twice. */
+/** Writes are visible at once and in order, so a count serves as the cursor and nothing is read twice. */
 function createMemoryFeed () {
   const epoch = randomUUID()
   const listeners = new Set<(sessionIds: readonly string[]) => void>()
-  /** In the order in which they were told; what is before `first` is forgotten, and cut off now and then. */
+  /** In order of revocation. Entries before `first` are forgotten, and cut off now and then. */
   let told: Array<{ id: string, forgetAt: number }> = []
   let first = 0
-  /** Who keeps coming back with an ended session must not fill the memory. */
+  /** Keeps a client that returns with an ended session again and again from filling the memory. */
   const remembered = new Set<string>()
-  /** How many were cut off. */
+  /** How many entries were cut off. */
   let gone = 0
   let beganAt: number | undefined
   let readAt = 0
@@ -158,7 +158,7 @@ function createMemoryFeed () {
   })
 
   return {
-    /** It remembers from the first session on, or the first read: a session can begin before the server is ready. */
+    /** The feed begins with the first session or the first read, because a sign-in may come before the server is ready. */
     begin (now: number): void {
       beganAt ??= now
     },

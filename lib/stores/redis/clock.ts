@@ -1,12 +1,12 @@
-// The server's clock at each read of the feed → whether it has stepped: gone on by more or less than our own monotonic time.
+// The server's clock at each read of the feed → whether it has stepped, compared with our monotonic time.
 
-/** As far as it may step unnoticed: each read of the feed starts so much earlier, and revocations are kept so much longer. */
+/** A smaller step does no harm: each read of the feed starts this much earlier, and revocations are kept this much longer. */
 const TOLERANCE = 60_000
 
 /**
  * @param clock the server's clock when it answered, in milliseconds
- * @param sentAt the moment, by `performance.now()`, at which it was asked; it answered between then and now
- * @returns true when it has stepped within one epoch: what the feed remembers then cannot be told from what it has forgotten
+ * @param sentAt the moment, by `performance.now()`, at which the read was sent; the server answered between then and now
+ * @returns true when the clock has stepped within one epoch, so that the feed may have forgotten too much
  */
 export type ClockWatch = (clock: number, sentAt: number, epochId: string) => boolean
 

@@ -4,7 +4,7 @@ import type { SessionRecord } from '../../sessions/store.ts'
 const TEXTS = ['id', 'nonceHash', 'ip', 'userAgent'] as const
 const NUMBERS = ['generation', 'parentGeneration', 'rotatedAt', 'displacedAt', 'issuedAt', 'createdAt', 'expiresAt', 'lastUsedAt'] as const
 
-/** Names and values in turn, as HSET takes them. */
+/** Returns names and values in turn, as HSET takes them. */
 export function fieldsOf (record: SessionRecord): Array<string | number> {
   return [
     'userId', JSON.stringify(record.userId), 'confirmed', record.confirmed ? 1 : 0,

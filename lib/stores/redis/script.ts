@@ -1,4 +1,4 @@
-// The text of a step in Lua → a script of the Redis store, with what all scripts share.
+// The Lua text of a step → a script, with the functions that all scripts share.
 import { createHash } from 'node:crypto'
 
 export interface Script {
@@ -6,21 +6,20 @@ export interface Script {
   readonly sha: string
 }
 
-/** Revocations that one read of the feed forgets at most: a few milliseconds of the server's time. */
+/** How many revocations one read of the feed forgets at most; they take a few milliseconds of the server's time. */
 export const FORGOTTEN = 20_000
 
 /** How long a `revokeUser` refuses sign-ins that began before it, in milliseconds. */
 export const MARK_LIFE = 60_000
 
 /**
- * A script that ends something deletes first: a full server refuses the first command that needs memory, but none after a script has written.
+ * A script that ends a session deletes first: a full server refuses the first command that needs memory, but no command after a write.
  *
- * `remember`: the feed carries the id of its epoch, with the score `+inf`; a feed or an epoch that has lost the other begins anew.
- * Processes whose access tokens live shorter may share the store, or a deployment change it: what is to be remembered for the longest
- * lifetime of all is forgotten by none, so `remember` answers that. It counts for as long as a token can live of a process that polls
- * no more; that nothing else is written when the server is full must not fail a poll.
+ * `remember` begins a new epoch when the feed or the epoch's key is lost: the feed carries the id of its epoch, with the score `+inf`.
+ * It returns the longest `revocationTtl` of all processes that share the store, which no process may undercut; a process that has stopped
+ * counts until its tokens have expired. Its optional writes use `pcall`, so that a full server does not fail a poll.
  *
- * Numbers are written through `%.0f`: Lua would round microseconds to fourteen digits.
+ * `%.0f` writes numbers, because Lua would round microseconds to fourteen digits.
  */
 const COMMON = `
 local time = redis.call('TIME')

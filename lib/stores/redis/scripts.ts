@@ -2,7 +2,7 @@
 import { FORGOTTEN, MARK_LIFE, script } from './script.ts'
 
 /**
- * A mark that lies in the future was made before the clock stepped back: it counts as made now, and so refuses no later sign-in.
+ * A mark in the future was made before the clock stepped back: it counts as made now, so that it refuses no later sign-in.
  *
  * KEYS: session, user's index, user's mark, epoch, feed. ARGV: elapsed µs, time to live, revocationTtl, epoch id, session id, then the record's fields.
  */
@@ -90,7 +90,7 @@ if seen == tonumber(r[1]) then redis.call('HSET', KEYS[1], 'confirmed', '1', 'la
 return 'confirmed'
 `)
 
-/** The index is that of the record's own user. KEYS: session, feed. ARGV: session id, revocationTtl, channel, must exist, user id or '', prefix of indexes. */
+/** Takes the index of the record's own user. KEYS: session, feed. ARGV: session id, revocationTtl, channel, must exist, user id or '', prefix of indexes. */
 export const REVOKE = script(`
 local user = redis.call('HGET', KEYS[1], 'userId')
 if not user and ARGV[4] == '1' then return 0 end
@@ -99,14 +99,14 @@ finish(KEYS[1], ARGV[6] .. (user or ARGV[5]), ARGV[1], KEYS[2], tonumber(ARGV[2]
 return 1
 `)
 
-/** The mark first: no sign-in that began before it can be kept from here on. KEYS: user's index, user's mark. */
+/** Sets the mark first: from here on, no sign-in that began before is kept. KEYS: user's index, user's mark. */
 export const MARK_USER = script(`
 redis.call('DEL', KEYS[2])
 redis.call('SET', KEYS[2], whole(micros), 'PX', ${MARK_LIFE})
 return redis.call('ZRANGE', KEYS[1], 0, -1)
 `)
 
-/** Answers the ids of those that lived. KEYS: user's index, feed, then the sessions. ARGV: revocationTtl, channel, then the session ids. */
+/** Returns the ids of the sessions that lived. KEYS: user's index, feed, then the sessions. ARGV: revocationTtl, channel, then the session ids. */
 export const REVOKE_MANY = script(`
 local ids, ended = { unpack(ARGV, 3) }, {}
 for i, id in ipairs(ids) do
@@ -120,7 +120,7 @@ return ended
 /** KEYS: user's index. */
 export const INDEX = script("return redis.call('ZRANGE', KEYS[1], 0, -1)")
 
-/** Reads sessions and drops the ids of those that are gone. KEYS: user's index, then the sessions. ARGV: the session ids. */
+/** Reads sessions and removes the ids of missing ones from the index. KEYS: user's index, then the sessions. ARGV: the session ids. */
 export const READ_MANY = script(`
 local records = {}
 for i = 2, #KEYS do
@@ -131,9 +131,9 @@ return records
 `)
 
 /**
- * A page of the feed and, of a full one, the score of its last id and how many of that score were read: where the next page begins. Of the ids to pass over, some may be
- * forgotten by now. An epoch is over when the caller says so, who has seen the clock step, and when
- * nobody has read the feed for as long as it remembers: if it was the clock that moved, more would be forgotten here than may be.
+ * Reads a page of the feed; for a full page also the score of its last id, and how many ids of that score were read: there the next page begins.
+ * Some of the ids to skip may be forgotten by now. An epoch ends when the caller has seen the clock step, and when nobody has read the feed
+ * for as long as it remembers: if the clock has stepped instead, this read would forget too much.
  *
  * KEYS: feed, epoch. ARGV: lowest score, ids to pass over, page size, revocationTtl, id of a new epoch, id of the epoch that is over or ''.
  */

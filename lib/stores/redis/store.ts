@@ -1,4 +1,4 @@
-// The store of many processes: sessions in Redis or Valkey, each step one script.
+// The Redis store: the sessions of many processes in Redis or Valkey, one script per step.
 import { randomUUID } from 'node:crypto'
 import type { UserId } from '../../tokens/types.ts'
 import { createClockWatch } from './clock.ts'
@@ -10,7 +10,7 @@ import type { Rotation, SessionStore } from '../../sessions/store.ts'
 
 type Argument = string | number
 
-/** What is used of an ioredis client (of a server, of Sentinels or of a Cluster), as @fastify/redis gives it. */
+/** The part of an ioredis client (single server, Sentinel or Cluster) that the store uses. */
 export interface RedisClient {
   readonly status?: string
   evalsha (sha: string, keyCount: number, ...keysAndArguments: Argument[]): Promise<unknown>
@@ -19,7 +19,7 @@ export interface RedisClient {
   duplicate (): RedisSubscriber
 }
 
-/** What is used of the second connection, which listens. */
+/** The part of the second connection, which listens, that the store uses. */
 export interface RedisSubscriber {
   readonly status?: string
   connect (): Promise<unknown>
@@ -32,7 +32,7 @@ const PAGE = 20_000
 const BATCH = 500
 
 /**
- * A session store in Redis or Valkey. Its clock is the server's. The client stays the application's: it is never closed.
+ * Makes a session store in Redis or Valkey, timed by the server's clock. It never closes the client, which belongs to the application.
  *
  * @param client an ioredis client
  * @param options `prefix`: of every key, default `'dual-token:'`. All keys share one hash tag, so that a Cluster keeps them in one
@@ -53,11 +53,11 @@ export function redisStore (client: RedisClient, { prefix = 'dual-token:' }: { p
 
   async function run ({ sha, text }: Script, keys: string[], values: Argument[]): Promise<unknown> {
     if (client.status === 'wait') client.connect().catch(() => {}) // What it fails with, the next command says.
-    // A client that is not connected would queue the command, and run it when nobody waits for it any more.
+    // A client that is not connected would queue the command and run it when nobody waits for it any more.
     if (client.status !== undefined && client.status !== 'ready') throw new Error(`the Redis client is not ready: ${client.status}`)
     try {
       const reply = await client.evalsha(sha, keys.length, ...keys, ...values)
-      // The application has begun a transaction on this connection: nothing is done yet, and may never be.
+      // The application has begun a transaction on this connection: the command has not run, and may never.
       if (reply === 'QUEUED') throw new Error('the Redis client is in a transaction')
       return reply
     } catch (error) {
@@ -66,7 +66,7 @@ export function redisStore (client: RedisClient, { prefix = 'dual-token:' }: { p
     }
   }
 
-  /** Each batch is a step of its own: the ids of a user's sessions are known before the keys of a script can be named. */
+  /** Runs each batch as a step of its own, because a script must name its keys and so needs the ids first. */
   async function inBatches<T> (ids: readonly string[], step: (batch: string[]) => Promise<T>): Promise<T[]> {
     const results: T[] = []
     for (let i = 0; i < ids.length; i += BATCH) results.push(await step(ids.slice(i, i + BATCH)))
@@ -145,7 +145,7 @@ export function redisStore (client: RedisClient, { prefix = 'dual-token:' }: { p
 
     subscribe (onRevoked) {
       const subscriber = client.duplicate()
-      // Both fail only while it is cut off: it connects again by itself, is then ready, and meanwhile polling goes on.
+      // Errors only mean that the connection is down: it reconnects by itself, and polling continues meanwhile.
       const ignore = (): void => {}
       subscriber.on('error', ignore)
       subscriber.on('ready', () => { subscriber.subscribe(feed).catch(ignore) })
