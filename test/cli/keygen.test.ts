@@ -143,6 +143,6 @@ test('the command reads the arguments of its process', async t => {
 
 test('the package offers the command under its own name', async t => {
   const { bin } = JSON.parse(readFileSync('package.json', 'utf8'))
-  t.strictSame(bin, { 'fastify-dual-token': 'dist/cli.js' })
+  t.strictSame(bin, { 'fastify-dual-token': 'dist/cli/index.js' })
   t.match(readFileSync('lib/cli/index.ts', 'utf8'), /^#!\/usr\/bin\/env node\n/)
 })

@@ -405,7 +405,7 @@ test('replies are the same, byte for byte, with and without a document', async t
 /** A client as its users write it; it fails to compile where the document is wrong. */
 const CLIENT = `
 import createClient from 'openapi-fetch'
-import type { components, paths } from '../schema.ts'
+import type { components, paths } from './schema.ts'
 
 const client = createClient<paths>({ baseUrl: 'http://127.0.0.1:3000' })
 const username = 'demo'
