@@ -136,14 +136,13 @@ export function createTokenClient (options: TokenClientOptions): TokenClient {
   }
 
   /** Sends a request, and again while the server answers 503 and the request may be repeated. */
-  async function send (sendOnce: () => Promise<Response>, mayRepeat: (code?: string) => boolean, signal?: Signal): Promise<Answer> {
-    for (let tries = 1; ; tries++) {
-      const reply = await sendOnce()
-      const code = await codeOf(reply)
-      const seconds = (Number(reply.headers.get('retry-after')) || 1) * 2 ** (tries - 1)
-      if (reply.status !== 503 || tries === MOST_TRIES || seconds > LONGEST_PAUSE || !mayRepeat(code)) return { reply, code }
-      await unlessAborted(wait(seconds * 1000 * (1 + Math.random())), signal)
-    }
+  async function send (sendOnce: () => Promise<Response>, mayRepeat: (code?: string) => boolean, signal?: Signal, tries = 1): Promise<Answer> {
+    const reply = await sendOnce()
+    const code = await codeOf(reply)
+    const seconds = (Number(reply.headers.get('retry-after')) || 1) * 2 ** (tries - 1)
+    if (reply.status !== 503 || tries === MOST_TRIES || seconds > LONGEST_PAUSE || !mayRepeat(code)) return { reply, code }
+    await unlessAborted(wait(seconds * 1000 * (1 + Math.random())), signal)
+    return await send(sendOnce, mayRepeat, signal, tries + 1)
   }
 
   function withLock (name: string, step: () => Promise<StoredTokens>): Promise<StoredTokens> {
