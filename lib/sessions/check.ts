@@ -54,11 +54,11 @@ export function createCheckSession ({ settings, now, userIdOf, feed, ask, emit }
     })
   }
 
-  /** The store may have lost the logout. */
+  /** The store may have lost the logout. Not as an ending: who signs out for the first time comes first. */
   function revokeAgain (claims: Claims, sessionId: string): void {
     emit('refused', sessionId, { userId: userIdOf(claims), reason: 'revoked' })
     background(sessionId, async () => {
-      await ask(store => store.revoke({ sessionId, mustExist: false, now: now(), keepFor }), true)
+      await ask(store => store.revoke({ sessionId, mustExist: false, now: now(), keepFor }))
     })
   }
 

@@ -46,7 +46,7 @@ export function createFeed (settings: SessionSettings, now: () => number, ask: A
 
   const lost = createTellAgain(
     revoked,
-    async sessionId => await ask(store => store.revoke({ sessionId, mustExist: false, now: now(), keepFor }), true),
+    async sessionId => await ask(store => store.revoke({ sessionId, mustExist: false, now: now(), keepFor })),
     count => log.warn(`The session store had lost ${count} ended sessions; it was told again`)
   )
 
@@ -79,7 +79,7 @@ export function createFeed (settings: SessionSettings, now: () => number, ask: A
   async function read (): Promise<void> {
     const began = { wall: Date.now(), monotonic: performance.now(), plugin: now() }
     for (;;) {
-      const page = await ask(store => store.revokedSince(cursor, { now: now(), keepFor }))
+      const page = await ask(store => store.revokedSince(cursor, { now: now(), keepFor }), 'reading')
       const isNew = page.epoch !== epoch
       if (isNew) {
         epoch = page.epoch

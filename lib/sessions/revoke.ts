@@ -37,7 +37,7 @@ export function createRevoke ({ keepFor }: SessionSettings, now: () => number, f
     async session (sessionId, { userId, mustExist = false, ip = null, reason }) {
       if (!isSessionId(sessionId)) return false
       const owner = userId === undefined ? {} : { userId }
-      const ended = await ask(store => store.revoke({ sessionId, ...owner, mustExist, now: now(), keepFor }), true)
+      const ended = await ask(store => store.revoke({ sessionId, ...owner, mustExist, now: now(), keepFor }), 'ending')
       if (!ended) return false
       feed.add([sessionId])
       emit('revoked', sessionId, { ...owner, ip, reason })
@@ -45,7 +45,7 @@ export function createRevoke ({ keepFor }: SessionSettings, now: () => number, f
     },
 
     async user (userId, { sessionId, ip = null, reason }) {
-      const ids = await ask(store => store.revokeUser({ userId, now: now(), keepFor }), true)
+      const ids = await ask(store => store.revokeUser({ userId, now: now(), keepFor }), 'ending')
       feed.add(ids)
       for (const id of ids) emit('revoked', id, { userId, ip, reason })
       if (sessionId === undefined || ids.includes(sessionId)) return ids.length

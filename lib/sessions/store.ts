@@ -119,7 +119,8 @@ export interface RevocationPage {
 /**
  * A session store. Every method is one atomic step: none is ever seen half done, and none interleaves with another on the
  * same session, from whatever process. A method that cannot do its work rejects, and may still have done it: the
- * plugin calls again. It must not queue calls while the store is out of reach.
+ * plugin calls again. It must not queue calls while the store is out of reach, and it settles each in the end: those that it has not
+ * settled are counted, and above 1,000 the plugin calls no more but to end sessions and to read the feed.
  */
 export interface SessionStore {
   /**
