@@ -1,22 +1,22 @@
 // The store's feed of revocations → the map of revoked sessions that guards look into, and how fresh it is.
-import { setTimeout as delay } from 'node:timers/promises'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
-import { createFault } from '../errors.ts'
 import type { SessionSettings } from '../session-options.ts'
 import type { Ask } from './ask.ts'
-import { createSliced } from './sliced.ts'
+import { loadFeed } from './load.ts'
+import { createSliced, SLICE } from './sliced.ts'
 import { createTellAgain } from './tell-again.ts'
 
-const BOOT_PATIENCE = 5000
-const BOOT_PAUSE = 50
-/** Of the ten seconds that Fastify has for it if nothing else is said. */
-const LONG_BOOT = 5000
 /** How far the plugin's clock may step back unnoticed, in milliseconds: revocations are kept so much longer than any token lives. */
 const SKEW = 60_000
 
 export interface Feed {
-  /** Reads all there is, trying again for a while; rejects with `FST_DUAL_TOKEN_OPTION_INVALID` when the store cannot be read at boot. */
-  load (): Promise<void>
+  /**
+   * Reads all there is, trying again for a while; rejects with `FST_DUAL_TOKEN_OPTION_INVALID` when the store cannot be read at boot, or not in time.
+   *
+   * @param pluginTimeout Fastify's, in milliseconds; 0: it waits for ever
+   */
+  load (pluginTimeout: number): Promise<void>
   /** Polls and listens from now on. */
   start (): void
   stop (): void
@@ -75,9 +75,10 @@ export function createFeed (settings: SessionSettings, now: () => number, ask: A
     }
   })
 
-  /** Reads page by page to the end, and from the beginning when the store's memory proves to have begun anew. */
-  async function read (): Promise<void> {
+  /** Reads page by page to the end, and from the beginning when the store's memory proves to have begun anew; false when it is not at the end in time. */
+  async function read (giveUpAt: number): Promise<boolean> {
     const began = { wall: Date.now(), monotonic: performance.now(), plugin: now() }
+    let sinceTurn = 0
     for (;;) {
       const page = await ask(store => store.revokedSince(cursor, { now: now(), keepFor }), 'reading')
       const isNew = page.epoch !== epoch
@@ -94,18 +95,25 @@ export function createFeed (settings: SessionSettings, now: () => number, ask: A
       }
       cursor = page.cursor
       if (!page.more) break
+      if (performance.now() >= giveUpAt) return false
+      // A store in this process answers without any I/O.
+      sinceTurn += page.sessionIds.length
+      if (sinceTurn < SLICE) continue
+      sinceTurn = 0
+      await nextTurn()
     }
     fresh = began
     noticeStep()
     sweep()
     lost.run()
+    return true
   }
 
   async function poll (): Promise<void> {
     if (reading) return
     reading = true
     try {
-      await read()
+      await read(Infinity)
       if (unreachable) log.info('The feed of revoked sessions can be read again')
       unreachable = false
     } catch (error) {
@@ -132,26 +140,7 @@ export function createFeed (settings: SessionSettings, now: () => number, ask: A
   }
 
   return {
-    async load () {
-      const giveUpAt = performance.now() + BOOT_PATIENCE
-      const slow = setTimeout(() => {
-        log.warn(`The feed of revoked sessions is long: ${revoked.size} read so far. If the server does not become ready, raise pluginTimeout, an option of Fastify`)
-      }, LONG_BOOT).unref()
-      for (;;) {
-        try {
-          await read()
-          return clearTimeout(slow)
-        } catch (error) {
-          if (performance.now() >= giveUpAt) {
-            clearTimeout(slow)
-            const fault = createFault('OPTION_INVALID', 'Option sessions.store must be a store that can be read at boot.')
-            fault.cause = error
-            throw fault
-          }
-        }
-        await delay(BOOT_PAUSE)
-      }
-    },
+    load: async pluginTimeout => await loadFeed({ read, count: () => revoked.size, pluginTimeout, log }),
 
     start () {
       unsubscribe = store.subscribe?.(add)
