@@ -7,7 +7,7 @@ export interface Script {
 }
 
 /** Revocations that one read of the feed forgets at most: a few milliseconds of the server's time. */
-const FORGOTTEN = 20_000
+const FORGOTTEN = 10_000
 
 /** How long a `revokeUser` refuses sign-ins that began before it, in milliseconds. */
 const MARK_LIFE = 60_000
