@@ -64,7 +64,7 @@ async function registerDualToken (fastify: FastifyInstance, options: DualTokenOp
   }))
 
   if (sessions !== null) {
-    fastify.addHook('onReady', sessions.open)
+    fastify.addHook('onReady', async () => await sessions.open(fastify.initialConfig.pluginTimeout!))
     fastify.addHook('onClose', sessions.close)
   }
   if (routes !== null) {

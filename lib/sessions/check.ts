@@ -54,11 +54,11 @@ export function createCheckSession ({ settings, now, userIdOf, feed, callStore, 
     })
   }
 
-  /** The store may have lost the logout. */
+  /** The store may have lost the logout. Not as an ending: who signs out for the first time comes first. */
   function revokeAgain (claims: Claims, sessionId: string): void {
     emit('refused', sessionId, { userId: userIdOf(claims), reason: 'revoked' })
     background(sessionId, async () => {
-      await callStore(store => store.revoke({ sessionId, mustExist: false, now: now(), revocationTtl }), true)
+      await callStore(store => store.revoke({ sessionId, mustExist: false, now: now(), revocationTtl }))
     })
   }
 

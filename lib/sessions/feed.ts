@@ -1,22 +1,22 @@
 // The store's feed of revocations → the map of revoked sessions that guards read, and its age.
-import { setTimeout as delay } from 'node:timers/promises'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
-import { createFault } from '../errors.ts'
 import type { SessionSettings } from './settings.ts'
 import type { CallStore } from './call-store.ts'
-import { createSliced } from './sliced.ts'
+import { loadFeed } from './load.ts'
+import { createSliced, SLICE } from './sliced.ts'
 import { createTellAgain } from './tell-again.ts'
 
-const BOOT_PATIENCE = 5000
-const BOOT_PAUSE = 50
-/** Half of Fastify's default `pluginTimeout`, in milliseconds. */
-const LONG_BOOT = 5000
 /** How far the plugin's clock may step back without harm, in milliseconds: revocations are kept this much longer than tokens live. */
 const SKEW = 60_000
 
 export interface Feed {
-  /** Reads the whole feed and retries for a while; rejects with `FST_DUAL_TOKEN_OPTION_INVALID` when the store cannot be read at boot. */
-  load (): Promise<void>
+  /**
+   * Reads all there is, trying again for a while; rejects with `FST_DUAL_TOKEN_OPTION_INVALID` when the store cannot be read at boot, or not in time.
+   *
+   * @param pluginTimeout Fastify's, in milliseconds; 0: it waits for ever
+   */
+  load (pluginTimeout: number): Promise<void>
   /** Polls and listens from now on. */
   start (): void
   stop (): void
@@ -46,7 +46,7 @@ export function createFeed (settings: SessionSettings, now: () => number, callSt
 
   const lost = createTellAgain(
     revoked,
-    async sessionId => await callStore(store => store.revoke({ sessionId, mustExist: false, now: now(), revocationTtl }), true),
+    async sessionId => await callStore(store => store.revoke({ sessionId, mustExist: false, now: now(), revocationTtl })),
     count => log.warn(`The session store had lost ${count} ended sessions; it was told again`)
   )
 
@@ -75,11 +75,12 @@ export function createFeed (settings: SessionSettings, now: () => number, callSt
     }
   })
 
-  /** Reads page by page to the end; starts from the beginning when the store has begun a new epoch. */
-  async function read (): Promise<void> {
+  /** Reads page by page to the end, and from the beginning when the store's memory proves to have begun anew; false when it is not at the end in time. */
+  async function read (giveUpAt: number): Promise<boolean> {
     const startedAt = { wall: Date.now(), monotonic: performance.now(), plugin: now() }
+    let sinceTurn = 0
     for (;;) {
-      const page = await callStore(store => store.revokedSince(cursor, { now: now(), revocationTtl }))
+      const page = await callStore(store => store.revokedSince(cursor, { now: now(), revocationTtl }), 'reading')
       const isNew = page.epoch !== epoch
       if (isNew) {
         epoch = page.epoch
@@ -94,18 +95,25 @@ export function createFeed (settings: SessionSettings, now: () => number, callSt
       }
       cursor = page.cursor
       if (!page.more) break
+      if (performance.now() >= giveUpAt) return false
+      // A store in this process answers without any I/O.
+      sinceTurn += page.sessionIds.length
+      if (sinceTurn < SLICE) continue
+      sinceTurn = 0
+      await nextTurn()
     }
     fresh = startedAt
     noticeStep()
     sweep()
     lost.run()
+    return true
   }
 
   async function poll (): Promise<void> {
     if (reading) return
     reading = true
     try {
-      await read()
+      await read(Infinity)
       if (unreachable) log.info('The feed of revoked sessions can be read again')
       unreachable = false
     } catch (error) {
@@ -132,26 +140,7 @@ export function createFeed (settings: SessionSettings, now: () => number, callSt
   }
 
   return {
-    async load () {
-      const giveUpAt = performance.now() + BOOT_PATIENCE
-      const slow = setTimeout(() => {
-        log.warn(`The feed of revoked sessions is long: ${revoked.size} read so far. If the server does not become ready, raise pluginTimeout, an option of Fastify`)
-      }, LONG_BOOT).unref()
-      for (;;) {
-        try {
-          await read()
-          return clearTimeout(slow)
-        } catch (error) {
-          if (performance.now() >= giveUpAt) {
-            clearTimeout(slow)
-            const fault = createFault('OPTION_INVALID', 'Option sessions.store must be a store that can be read at boot.')
-            fault.cause = error
-            throw fault
-          }
-        }
-        await delay(BOOT_PAUSE)
-      }
-    },
+    load: async pluginTimeout => await loadFeed({ read, count: () => revoked.size, pluginTimeout, log }),
 
     start () {
       unsubscribe = store.subscribe?.(add)

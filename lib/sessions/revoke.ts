@@ -37,7 +37,7 @@ export function createRevoke ({ revocationTtl }: SessionSettings, now: () => num
     async session (sessionId, { userId, mustExist = false, ip = null, reason }) {
       if (!isSessionId(sessionId)) return false
       const owner = userId === undefined ? {} : { userId }
-      const ended = await callStore(store => store.revoke({ sessionId, ...owner, mustExist, now: now(), revocationTtl }), true)
+      const ended = await callStore(store => store.revoke({ sessionId, ...owner, mustExist, now: now(), revocationTtl }), 'ending')
       if (!ended) return false
       feed.add([sessionId])
       emit('revoked', sessionId, { ...owner, ip, reason })
@@ -45,7 +45,7 @@ export function createRevoke ({ revocationTtl }: SessionSettings, now: () => num
     },
 
     async user (userId, { sessionId, ip = null, reason }) {
-      const ids = await callStore(store => store.revokeUser({ userId, now: now(), revocationTtl }), true)
+      const ids = await callStore(store => store.revokeUser({ userId, now: now(), revocationTtl }), 'ending')
       feed.add(ids)
       for (const id of ids) emit('revoked', id, { userId, ip, reason })
       if (sessionId === undefined || ids.includes(sessionId)) return ids.length

@@ -20,8 +20,8 @@ export interface Sessions {
   readonly rotate: Rotate
   readonly revoke: Revoke
   list (userId: UserId): Promise<readonly SessionRecord[]>
-  /** Loads the feed; only then is the server ready. */
-  readonly open: () => Promise<void>
+  /** Loads the feed, within Fastify's `pluginTimeout`; only then is the server ready. */
+  readonly open: (pluginTimeout: number) => Promise<void>
   readonly close: () => Promise<void>
 }
 
@@ -51,9 +51,9 @@ export function createSessions ({ settings, now, userIdOf, createRefusal, log }:
       const records = await callStore(store => store.list({ userId, now: now(), revocationTtl }))
       return [...records].sort((a, b) => b.lastUsedAt - a.lastUsedAt || b.createdAt - a.createdAt)
     },
-    async open () {
+    async open (pluginTimeout) {
       if (store.inProcess) log.warn('Sessions are kept in memory: they end with this process')
-      await feed.load()
+      await feed.load(pluginTimeout)
       feed.start()
     },
     async close () {

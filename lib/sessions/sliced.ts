@@ -1,8 +1,8 @@
 // Long work → the same work in slices, so that it does not block the event loop.
 import { setImmediate as nextTurn } from 'node:timers/promises'
 
-/** Steps between two turns of the event loop; they take a few milliseconds. */
-export const SLICE = 10_000
+/** Steps between two turns of the event loop: a millisecond of them. */
+export const SLICE = 2_000
 
 /**
  * @param steps the work; it yields after each step, and finds its own end whatever happens between two slices

@@ -119,7 +119,7 @@ export interface RevocationPage {
 /**
  * A session store. Every method is one atomic step: no process sees it half done, and no two steps on one session interleave.
  * A method that fails rejects, though it may have done its work; the plugin calls again. A store must not queue calls while its database is
- * out of reach.
+ * out of reach, and must settle each call in the end: the plugin counts unsettled calls, and above 1,000 it only ends sessions and reads the feed.
  */
 export interface SessionStore {
   /**

@@ -67,13 +67,19 @@ export const feedCases = {
     }
   },
 
-  async 'thousands of revocations at once are all told, page by page' ({ revoke, readFeed }: Setting) {
+  async 'thousands of revocations at once are all told, page by page, and what is revoked between two pages too' (setting: Setting) {
+    const { store, context, revoke, readFeed } = setting
     const { cursor } = await readFeed()
-    const ids = Array.from({ length: 10_500 }, createRandom)
+    const ids = Array.from({ length: 20_500 }, createRandom)
     await Promise.all(ids.map(id => revoke(id)))
     for (const from of [null, cursor]) {
-      const page = await readFeed(from)
-      assert.ok(ids.every(id => page.ids.has(id)), 'all are told')
+      const first = await store.revokedSince(from, context())
+      ids.push(createRandom())
+      await revoke(ids.at(-1)!)
+      const rest = await readFeed(first.cursor)
+      const last = await readFeed(rest.cursor)
+      const told = new Set([...first.sessionIds, ...rest.ids, ...last.ids])
+      assert.ok(ids.every(id => told.has(id)), 'all are told')
     }
   },
 

@@ -7,7 +7,7 @@ export interface Script {
 }
 
 /** How many revocations one read of the feed forgets at most; they take a few milliseconds of the server's time. */
-export const FORGOTTEN = 20_000
+export const FORGOTTEN = 10_000
 
 /** How long a `revokeUser` refuses sign-ins that began before it, in milliseconds. */
 export const MARK_LIFE = 60_000

@@ -140,11 +140,15 @@ test('while Redis hangs, a bounded number of calls waits for it, and who signs o
   const client = await redis.connect()
   const { app, signIn, renew } = await boot(t, client, { sessions: { ...POLLED, storeTimeout: 0.05, pollInterval: '1h', maxStaleness: '2h' } })
   const [leaving, staying] = [await signIn(), await signIn()]
+  const { commandQueue, offlineQueue } = client as unknown as Record<'commandQueue' | 'offlineQueue', { length: number }>
+  const queued = (): number => commandQueue.length + offlineQueue.length
   redis.process.kill('SIGSTOP')
   const post = () => app.inject({ method: 'POST', url: PATH, payload: { password: 'good' } })
   const replies = await Promise.all(Array.from({ length: 3000 }, post))
+  t.ok(queued() <= 1000, `${queued()} commands wait`)
   t.strictSame(new Set(replies.map(outcomeOf)), new Set(['STORE_UNAVAILABLE']))
   t.equal(outcomeOf(await app.inject({ method: 'DELETE', url: PATH, headers: bearer(leaving.token) })), 'STORE_UNAVAILABLE')
+  t.equal(queued(), 1001, 'that of who signs out has its place')
   t.equal(outcomeOf(await renew(staying.refresh_token)), 'STORE_UNAVAILABLE')
   redis.process.kill('SIGCONT')
 

@@ -1,0 +1,43 @@
+// The feed at boot → read to its end, or one sentence that says why not: the store's fault, or too short a time.
+import { setTimeout as delay } from 'node:timers/promises'
+import type { FastifyBaseLogger } from 'fastify'
+import { createFault } from '../errors.ts'
+
+const BOOT_PATIENCE = 5000
+const BOOT_PAUSE = 50
+/** Parts of the time that Fastify gives it. */
+const LONG = 0.5
+const TOO_LONG = 0.9
+
+export interface LoadParts {
+  /** Reads to the end; resolves to false when the moment, by `performance.now()`, has come before that. */
+  read (giveUpAt: number): Promise<boolean>
+  /** How many sessions were read. */
+  count (): number
+  /** Fastify's option, in milliseconds; 0: it waits for ever. */
+  readonly pluginTimeout: number
+  readonly log: FastifyBaseLogger
+}
+
+/** Tries again for a while; rejects with `FST_DUAL_TOKEN_OPTION_INVALID` when the store cannot be read, or not to its end in time. */
+export async function loadFeed ({ read, count, pluginTimeout, log }: LoadParts): Promise<void> {
+  const startedAt = performance.now()
+  const tooLongAt = pluginTimeout === 0 ? Infinity : startedAt + pluginTimeout * TOO_LONG
+  const soFar = (): string => `pluginTimeout of Fastify, ${pluginTimeout} ms: ${count()} revoked sessions were read so far`
+  const slow = pluginTimeout === 0
+    ? undefined
+    : setTimeout(() => log.warn(`Reading the feed takes long, measured by the option ${soFar()}. Raise it`), pluginTimeout * LONG).unref()
+  try {
+    while (true) {
+      const outcome = await read(tooLongAt).catch(cause => ({ cause }))
+      if (outcome === true) return
+      if (outcome === false) throw createFault('OPTION_INVALID', `The feed is longer than can be read within the option ${soFar()}. Raise it.`)
+      if (performance.now() >= startedAt + BOOT_PATIENCE) {
+        throw Object.assign(createFault('OPTION_INVALID', 'Option sessions.store must be a store that can be read at boot.'), outcome)
+      }
+      await delay(BOOT_PAUSE)
+    }
+  } finally {
+    clearTimeout(slow)
+  }
+}
