@@ -177,8 +177,9 @@ function unlessAborted<T> (outcome: Promise<T>, signal?: Signal): Promise<T> {
   })
 }
 
-/** Pages and workers of one origin share a storage. Node.js has `navigator.locks` too, by which all clients of a process would wait for each other. */
+/** Pages and workers of one origin share a storage. Node.js and Deno have locks too, by which all clients of a process would wait for each other. */
 function locksOfBrowser (): TokenLocks | undefined {
-  const scope = globalThis as { navigator?: { locks?: TokenLocks } }
-  return 'document' in scope || 'WorkerGlobalScope' in scope ? scope.navigator?.locks : undefined
+  const scope = globalThis as { isSecureContext?: boolean, navigator?: { locks?: TokenLocks } }
+  // Browsers alone define it, in pages and workers, and offer locks only where it is true.
+  return scope.isSecureContext ? scope.navigator?.locks : undefined
 }

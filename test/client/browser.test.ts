@@ -12,6 +12,15 @@ const { blocks } = readPage('docs/clients.md')
 const inLocalStorage = blocks('ts')[0]!.split('\n\nawait ')[0]!
 const inIndexedDb = `${inLocalStorage.replace(/storage: \{[^]*?\n {2}\}/, 'storage: sharedStorage()')}\n${blocks('js')[0]!}`
 
+/** A worker that is told where the server is, and tells the status of `GET /me`. */
+const inWorker = `
+  ${blocks('js')[0]!}
+  onmessage = async ({ data: baseUrl }) => {
+    const { createTokenClient } = await import(baseUrl + '/client.js')
+    const { status } = await createTokenClient({ baseUrl, storage: sharedStorage() }).fetch('/me')
+    postMessage(status)
+  }`
+
 function pageOf (example: string): string {
   return `<!doctype html>
 <title>A tab</title>
@@ -118,6 +127,24 @@ for (const kind of KINDS) {
     t.equal(refreshes(), 3)
   })
 }
+
+test('a worker and its page, on one storage, refresh one after the other by one lock', { skip: withoutBrowser }, async t => {
+  const gate = createGate()
+  const { tabs: [tab], clock, refreshes } = await open(t, { routes: { loadUser: gate.loadUser } }) as Setting & { tabs: [Page, Page] }
+  clock.advance(ACCESS_LIFETIME)
+  await tab.evaluate(`
+    const worker = new Worker(URL.createObjectURL(new Blob([\`${inWorker}\`], { type: 'text/javascript' })), { type: 'module' })
+    globalThis.ofWorker = new Promise(resolve => { worker.onmessage = ({ data }) => resolve(data) })
+    worker.postMessage(location.origin)
+  `)
+  await gate.reached
+  const status = me(tab)
+  await tab.waitForFunction('navigator.locks.query().then(({ held, pending }) => held.length === 1 && pending.length === 1)')
+  gate.open()
+  t.equal(await status, 200)
+  t.equal(await tab.evaluate('ofWorker'), 200)
+  t.equal(refreshes(), 1)
+})
 
 test('a refusal sends one tab to the sign-in, and the other is nobody', { skip: withoutBrowser }, async t => {
   const { tabs, clock, refreshes } = await open(t, {})

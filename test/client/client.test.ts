@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { test, type Test } from 'tap'
 import { AuthorizationError, createTokenClient, type TokenClient, type TokenClientOptions, type TokenLocks } from '../../lib/client/index.ts'
+import type { LoadUser } from '../../lib/index.ts'
 import { createGate, createStorage, KINDS, startClientApp, type ClientApp, type ClientAppOptions, type MemoryStorage } from '../support/client-app.ts'
 import { readPage } from '../support/markdown.ts'
 import { FAILURES } from '../support/session-app.ts'
@@ -201,56 +202,92 @@ function createLocks (): TokenLocks & { names: Set<string>, queued: Promise<void
   }
 }
 
-/** Sets globals for as long as a test takes. */
-function setGlobals (t: Test, values: Record<string, unknown>): void {
-  for (const [name, value] of Object.entries(values)) {
-    const before = Object.getOwnPropertyDescriptor(globalThis, name)
-    Object.defineProperty(globalThis, name, { value, configurable: true })
-    t.teardown(() => before === undefined ? Reflect.deleteProperty(globalThis, name) : Object.defineProperty(globalThis, name, before))
-  }
+/** Gives a global another value during a test; `undefined` takes it away. */
+function setGlobal (t: Test, name: string, value: unknown): void {
+  const before = Object.getOwnPropertyDescriptor(globalThis, name)
+  const remove = () => Reflect.deleteProperty(globalThis, name)
+  if (value === undefined) remove()
+  else Object.defineProperty(globalThis, name, { value, configurable: true })
+  t.teardown(() => before === undefined ? remove() : Object.defineProperty(globalThis, name, before))
 }
 
-test('the locks are those of navigator in a page or a worker, and none elsewhere, when nothing else is said', async t => {
-  for (const [scope, names] of [[{ document: {} }, 2], [{ WorkerGlobalScope: class {} }, 2], [{}, 0]] as const) {
-    await t.test(Object.keys(scope)[0] ?? 'elsewhere', async t => {
-      const locks = createLocks()
-      setGlobals(t, { navigator: { locks }, ...scope })
-      for (const options of [{ locks: null }, {}]) {
-        const { client, clock } = await open(t, {}, options)
-        clock.advance(ACCESS_LIFETIME)
-        t.equal(await statusOf(client.fetch('/me')), 200)
-        t.equal(locks.names.size, 'locks' in options ? 0 : names)
-      }
-    })
+/** What tells a process from a browser, in which both pages and workers have `isSecureContext`, and locks only where it is true. */
+const PLACES: Array<[place: string, globals: object, usesLocks: boolean]> = [
+  ['a page or a worker of a browser', { isSecureContext: true }, true],
+  ['a page that was loaded by http', { isSecureContext: false }, false],
+  ['Node.js', {}, false],
+  ['Deno', { self: globalThis }, false],
+  ['a worker of Deno', { self: globalThis, WorkerGlobalScope: class {}, location: new URL('file:///worker.ts') }, false],
+  ['a process that pretends to have a window', { window: globalThis }, false]
+]
+
+for (const [place, globals, usesLocks] of PLACES) {
+  test(`in ${place}, navigator.locks are ${usesLocks ? '' : 'not '}used by default, and always when they are handed in`, async t => {
+    const locks = createLocks()
+    for (const [name, value] of Object.entries({ navigator: { locks }, ...globals })) setGlobal(t, name, value)
+    for (const [options, names] of [[{ locks: null }, 0], [{}, usesLocks ? 2 : 0], [{ locks }, 2]] as const) {
+      locks.names.clear()
+      const { client, clock } = await open(t, {}, options)
+      clock.advance(ACCESS_LIFETIME)
+      t.equal(await statusOf(client.fetch('/me')), 200)
+      t.equal(locks.names.size, names)
+    }
+  })
+}
+
+test('in a browser without navigator.locks, and without navigator, a client does without', async t => {
+  setGlobal(t, 'isSecureContext', true)
+  for (const navigator of [{}, undefined]) {
+    setGlobal(t, 'navigator', navigator)
+    const { client, clock } = await open(t)
+    clock.advance(ACCESS_LIFETIME)
+    t.equal(await statusOf(client.fetch('/me')), 200)
   }
 })
 
-test('clients of many users in one process wait for none of the others, not for one that hangs either', async t => {
-  const { origin, clock } = await open(t)
-  let refreshing = 0
-  let tell!: () => void
-  const all = new Promise<void>(resolve => { tell = resolve })
-  const hanging = new Promise<never>(() => {})
-  const clients = await Promise.all(Array.from({ length: 100 }, async (_, index) => {
-    const client = createTokenClient({
-      baseUrl: origin,
-      storage: createStorage(),
-      async fetch (input, init) {
-        if (init?.method === 'PUT') {
-          if (++refreshing === 100) tell()
-          if (index === 0) return await hanging
-          await all
-        }
-        return await fetch(input, init)
-      }
-    })
-    await client.signIn({ password: 'good' })
-    return client
-  }))
-  clock.advance(ACCESS_LIFETIME)
-  const replies = clients.map(client => statusOf(client.fetch('/me')))
-  t.strictSame(new Set(await Promise.all(replies.slice(1))), new Set([200]))
-})
+/** The tests run under versions of Node.js with and without locks of its own. */
+const PROCESSES: Array<[name: string, prepare: (t: Test) => void]> = [
+  ['as it is', () => {}],
+  ['with navigator.locks', t => setGlobal(t, 'navigator', { locks: createLocks() })]
+]
+
+for (const [name, prepare] of PROCESSES) {
+  /** A hundred users of one server, each with a client and a storage, whose tokens have expired. */
+  async function openHundred (t: Test, loadUser: LoadUser): Promise<{ clients: TokenClient[], refreshes: () => number }> {
+    prepare(t)
+    const { origin, clock, refreshes } = await startClientApp(t, { kind: 'with sessions', routes: { loadUser } })
+    const clients = Array.from({ length: 100 }, () => createTokenClient({ baseUrl: origin, storage: createStorage() }))
+    await Promise.all(clients.map((client, index) => client.signIn({ ...GOOD, user_id: index + 1 })))
+    clock.advance(ACCESS_LIFETIME)
+    return { clients, refreshes }
+  }
+
+  test(`a process ${name}: a hundred clients of a hundred users refresh at the same time`, async t => {
+    const gate = createGate(100)
+    const { clients, refreshes } = await openHundred(t, gate.loadUser)
+    const statuses = Promise.all(clients.map(client => statusOf(client.fetch('/me'))))
+    await Promise.race([gate.reached, statuses])
+    t.equal(refreshes(), 100, 'and none of them is answered')
+    gate.open()
+    t.strictSame(new Set(await statuses), new Set([200]))
+    t.equal(refreshes(), 100)
+  })
+
+  test(`a process ${name}: a refresh that hangs holds no other client`, async t => {
+    const gate = createGate()
+    const { clients, refreshes } = await openHundred(t, async (userId, request) =>
+      userId === 1 ? await gate.loadUser(userId, request) : { user_id: userId })
+    let isAnswered = false
+    const first = statusOf(clients[0]!.fetch('/me')).finally(() => { isAnswered = true })
+    await Promise.race([gate.reached, first])
+    const statuses = await Promise.all(clients.slice(1).map(client => statusOf(client.fetch('/me'))))
+    t.strictSame(new Set(statuses), new Set([200]))
+    t.equal(refreshes(), 100)
+    t.equal(isAnswered, false)
+    gate.open()
+    t.equal(await first, 200)
+  })
+}
 
 test('the tokens of another tab are used without a refresh', async t => {
   const { origin, storage, clock, refreshes } = await open(t)

@@ -36,8 +36,8 @@ const BATCH = 500
  *
  * @param client an ioredis client
  * @param options `prefix`: of every key, default `'dual-token:'`. All keys share one hash tag, so that a Cluster keeps them in one
- * slot; a prefix with a hash tag of its own is used as it is. One prefix per set of users: services that share it list and end each
- * other's sessions of equal user ids.
+ * slot; a prefix with a hash tag of its own is used as it is. One prefix per set of users: services with
+ * other secrets that share it refuse each other's tokens, and still list and end each other's sessions of equal user ids.
  */
 export function redisStore (client: RedisClient, { prefix = 'dual-token:' }: { prefix?: string } = {}): SessionStore {
   if (typeof client?.evalsha !== 'function') throw new TypeError('client must be an ioredis client.')
