@@ -52,7 +52,8 @@ export function readSessions (options: object, accessLifetime: number, refreshLi
     storeTimeout,
     onEvent: onEvent as SessionSettings['onEvent'],
     clockTolerance: clockTolerance * 1000,
-    revocationTtl: (accessLifetime + SKEW) * 1000
+    // A session is refreshed until `clockTolerance` after its end, and the access token is good for as long after its own.
+    revocationTtl: (accessLifetime + SKEW + clockTolerance) * 1000
   })
 }
 

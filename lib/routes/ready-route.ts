@@ -1,5 +1,5 @@
 // What the ready routes share: their options, and how they read a body.
-import type { FastifyError, FastifyInstance, FastifyReply, onSendHookHandler, preHandlerHookHandler, preValidationHookHandler, RouteShorthandOptions } from 'fastify'
+import type { FastifyError, FastifyInstance, FastifyReply, preHandlerHookHandler, preValidationHookHandler, RouteShorthandOptions } from 'fastify'
 import { DESCRIPTION, type Describe, type Description } from '../openapi/document.ts'
 import type { DescribedError } from '../openapi/replies.ts'
 import type { RouteSettings } from '../options/routes.ts'
@@ -29,17 +29,20 @@ export function optionsOf ({ schema, passedOn }: RouteSettings, route: ReadyRout
     bodyLimit: BODY_LIMIT,
     ...passedOn,
     schema: { ...schema },
-    onSend: [forbidStoring as onSendHookHandler].concat(passedOn.onSend ?? []),
+    onRequest: [forbidStoring, passedOn.onRequest ?? []].flat(),
+    onSend: [passedOn.onSend ?? [], forbidStoring].flat(),
     preHandler: guards.concat(passedOn.preHandler as preHandlerHookHandler[] ?? []),
     [DESCRIPTION]: () => ({ errors, schema: { summary, description, ...documented } })
   }
   return options
 }
 
-/** Keeps every reply out of caches, errors included (RFC 6749 section 5.1). */
-function forbidStoring (_request: unknown, reply: FastifyReply, _payload: unknown, done: () => void): void {
+/**
+ * Keeps every reply out of caches, errors included (RFC 6749 section 5.1). It runs first, for hooks that break a reply on its way out, and
+ * last, for a reply that was refused before or says otherwise.
+ */
+async function forbidStoring (_request: unknown, reply: FastifyReply): Promise<void> {
   reply.header('cache-control', 'no-store')
-  done()
 }
 
 /** Answers 415 to anything but JSON, in this context only. */

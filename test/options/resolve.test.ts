@@ -64,7 +64,7 @@ test('every option is taken as given', async t => {
     realm: 'shop "no. 1"',
     cache: 0,
     routes: { path: '/authorizations', login },
-    sessions: { store, revocationTtl: 960_000 },
+    sessions: { store, revocationTtl: 962_500 },
     now
   })
 })

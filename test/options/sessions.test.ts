@@ -50,7 +50,7 @@ test('every member is taken as given, parts of a second too', async t => {
     storeTimeout: 250_000,
     onEvent,
     clockTolerance: 30_000,
-    revocationTtl: 120_000
+    revocationTtl: 150_000
   })
 })
 

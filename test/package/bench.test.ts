@@ -17,7 +17,10 @@ for (const [name, bench, lines] of [
     'bare Fastify', 'ours, one token', 'ours, 10 tokens', 'ours, new tokens', 'ours, no cache', 'fast-jwt alone, new tokens',
     'ours, one EdDSA token', '@fastify/jwt, one token', 'ours ÷ bare', 'ours, EdDSA ÷ HS256', '@fastify/jwt ÷ ours', 'ours ÷ fast-jwt alone, new tokens'
   ]],
-  ['refused', benchRefused, ['let through', 'no token', 'a token that is none ÷ let through', 'bytes in the log for a token that is none:']],
+  ['refused', benchRefused, [
+    'bare Fastify', 'let through', 'no token', 'an expired token', 'no token ÷ bare', 'an expired token ÷ bare', 'an expired token ÷ let through',
+    'a token that is none ÷ let through', 'bytes in the log, an expired token:'
+  ]],
   ['verify', benchVerify, ['first seen', 'first seen, fast-jwt', 'hot', 'first seen: ours ÷ fast-jwt']],
   ['issue', benchIssue, ['pair', 'pair, @fastify/jwt', 'access token', 'pair: @fastify/jwt ÷ ours']],
   ['keys', benchKeys, ['HS256, sign', 'EdDSA, first seen', 'PS256, hot', 'sign: RS256 ÷ HS256', 'hot: EdDSA ÷ HS256']]

@@ -175,6 +175,18 @@ test('a clock tolerance prolongs a session by itself, and no more', async t => {
   t.equal(outcomeOf(await renew(next.refresh_token)), 'REFRESH_EXPIRED')
 })
 
+test('the access token of a refresh within the clock tolerance can be ended to its last moment', async t => {
+  const { app, clock, inner, signIn, renew, me } = await createSessionApp(t, { clockTolerance: 60 })
+  const { refresh_token: refreshed } = await signIn()
+  clock.advance(REFRESH_LIFETIME + 59)
+  const { token } = (await renew(refreshed)).json()
+  clock.advance(ACCESS_LIFETIME + 59)
+  await inner.revokedSince(null, { now: clock.now(), revocationTtl: 0 })
+  t.equal(await me(token), '200', 'the store has forgotten what it may, and the token is good')
+  t.equal(await app.dualToken.revokeUser(7), 1)
+  t.equal(await me(token), 'ACCESS_REVOKED')
+})
+
 test('a sliding session is renewed by each refresh, until its absolute end', async t => {
   const { clock, signIn, renew } = await createSessionApp(t, { sessions: { sliding: true, maxLifetime: '30d' } })
   let { refresh_token: refreshed } = await signIn()

@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox'
-import Fastify, { type FastifyError, type FastifyInstance, type FastifyRequest, type InjectOptions, type preHandlerHookHandler } from 'fastify'
+import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, type InjectOptions, type preHandlerHookHandler } from 'fastify'
 import { test, type Test } from 'tap'
 import { defineRoutes, dualToken, memoryStore, type DualTokenRoutes, type DualTokenUser } from '../../lib/index.ts'
 import { bearer, createApp, createClock, type App } from '../support/app.ts'
@@ -93,6 +93,29 @@ test('every reply of a ready route carries Cache-Control: no-store, whatever wen
     t.strictSame([reply.statusCode, reply.headers['cache-control'], reply.headers['x-own']], [status, 'no-store', 'kept'], `${request.method} ${request.url} ${status}`)
   }
   t.equal((await app.inject('/open')).headers['cache-control'], undefined)
+})
+
+test('Cache-Control: no-store stays on a reply, whatever a hook of the application does', async t => {
+  async function fail (): Promise<never> { throw new Error('broken') }
+  async function store (_request: unknown, reply: FastifyReply): Promise<void> { reply.header('cache-control', 'public') }
+  const login: DualTokenRoutes['login'] = () => ({ user_id: 7 })
+  const cases: Array<[name: string, status: number, routes: DualTokenRoutes, prepare?: (app: FastifyInstance) => unknown]> = [
+    ['its onSend of every route breaks', 500, { login }, app => app.addHook('onSend', fail)],
+    ['its onSend of the ready routes breaks', 500, { login, onSend: fail }],
+    ['its onSend of the ready routes says otherwise', 201, { login, onSend: [store] }],
+    ['its onRequest of the ready routes breaks', 500, { login, onRequest: fail }],
+    ['its onRequest of the ready routes says otherwise', 201, { login, onRequest: [store] }],
+    ['its error handler breaks', 500, { login: fail }, app => app.setErrorHandler(() => { throw new Error('again') })],
+    ['its login throws another header', 418, { login () { throw Object.assign(new Error(), { statusCode: 418, headers: { 'cache-control': 'public' } }) } }]
+  ]
+  for (const [name, status, routes, prepare] of cases) {
+    const app = Fastify()
+    t.teardown(() => app.close())
+    prepare?.(app)
+    await app.register(dualToken, { secret: SECRET, routes })
+    const reply = await post(app)
+    t.strictSame([reply.statusCode, reply.headers['cache-control']], [status, 'no-store'], name)
+  }
 })
 
 test('token replies carry Cache-Control: no-store and nothing that is not documented', async t => {

@@ -1,7 +1,8 @@
 import Fastify, { type FastifyInstance, type InjectOptions } from 'fastify'
 import { test } from 'tap'
-import { dualToken, memoryStore } from '../../lib/index.ts'
+import { dualToken, memoryStore, redisStore } from '../../lib/index.ts'
 import { bearer, createClock } from '../support/app.ts'
+import { openRedis, withoutRedis } from '../support/redis.ts'
 import { createSessionApp, createToldStore, outcomeOf, PATH } from '../support/session-app.ts'
 import { ACCESS_LIFETIME, claimsIn, mint, NOW, OTHER_SECRET, REFRESH_LIFETIME, SECRET } from '../support/tokens.ts'
 
@@ -66,16 +67,20 @@ test('PUT tells a token that was used up from one whose session was ended, and b
   t.equal(outcomeOf(await renew(second.refresh_token)), 'REFRESH_REVOKED')
 })
 
-test('clockTolerance holds for a refresh, too', async t => {
-  for (const [clockTolerance, late, outcome] of [[0, -1, '201'], [0, 0, 'REFRESH_EXPIRED'], [30, 10, '201'], [30, 29, '201'], [30, 30, 'REFRESH_EXPIRED']] as const) {
-    for (const rotate of [true, false]) {
-      const { signIn, renew, clock } = await createSessionApp(t, { clockTolerance, sessions: { rotate } })
-      const { refresh_token: refreshed } = await signIn()
-      clock.advance(REFRESH_LIFETIME + late)
-      t.equal(outcomeOf(await renew(refreshed)), outcome, `tolerance ${clockTolerance}, ${late} s late`)
+for (const place of ['memory', 'Redis'] as const) {
+  test(`clockTolerance holds for a refresh, too, with sessions in ${place}`, { skip: place === 'Redis' && withoutRedis }, async t => {
+    const redis = place === 'Redis' ? await openRedis(t) : null
+    const createStore = () => redis === null ? memoryStore() : redisStore(redis.client, { prefix: redis.prefix })
+    for (const [clockTolerance, late, outcome] of [[0, -1, '201'], [0, 0, 'REFRESH_EXPIRED'], [30, 10, '201'], [30, 29, '201'], [30, 30, 'REFRESH_EXPIRED']] as const) {
+      for (const rotate of [true, false]) {
+        const { signIn, renew, clock } = await createSessionApp(t, { told: createToldStore(createStore()), clockTolerance, sessions: { rotate, storeTimeout: 5 } })
+        const { refresh_token: refreshed } = await signIn()
+        clock.advance(REFRESH_LIFETIME + late)
+        t.equal(outcomeOf(await renew(refreshed)), outcome, `tolerance ${clockTolerance}, ${late} s late`)
+      }
     }
-  }
-})
+  })
+}
 
 test('DELETE with either token ends its session: 204, and a second time too', async t => {
   for (const name of ['token', 'refresh_token'] as const) {
