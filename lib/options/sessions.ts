@@ -46,6 +46,7 @@ export function readSessions (options: object, accessLifetime: number, refreshLi
     grace,
     recovery,
     sliding: sliding ? Object.freeze({ lifetime: refreshLifetime * 1000, maxLifetime }) : null,
+    limit: null,
     pollInterval,
     maxStaleness,
     onStale,

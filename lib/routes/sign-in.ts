@@ -33,7 +33,7 @@ export function createSignIn ({ settings, issue, sessions, createRefusal }: Sign
     // Signs before it creates the session, so that claims that do not fit a token leave no session behind.
     const reply = issue(claims, needRefreshToken, session)
     const created = await sessions.create(session, claims[userIdClaim] as UserId, client, startedAt)
-    if (!created) throw createRefusal('LOGIN_REFUSED', 'the user was revoked during the sign-in')
+    if (created !== 'created') throw createRefusal('LOGIN_REFUSED', 'the user was revoked during the sign-in')
     return reply
   }
 }

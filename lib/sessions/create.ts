@@ -4,14 +4,15 @@ import type { UserId } from '../tokens/types.ts'
 import type { CallStore } from './call-store.ts'
 import type { Client } from './client.ts'
 import type { Emit } from './events.ts'
+import type { Feed } from './feed.ts'
 import { hashNonce, type SessionClaims } from '../tokens/session-claims.ts'
 import type { SessionRecord } from './store.ts'
 
-/** Creates the session; false when the user was revoked since the sign-in began. */
-export type CreateSession = (session: SessionClaims, userId: UserId, client: Client, startedAt: number) => Promise<boolean>
+/** Creates the session, unless the user was revoked since the sign-in began, or has too many sessions. */
+export type CreateSession = (session: SessionClaims, userId: UserId, client: Client, startedAt: number) => Promise<'created' | 'revoked' | 'limit'>
 
 /** @param startedAt the moment, by `performance.now()`, at which the sign-in began: before its credentials were looked at */
-export function createCreateSession ({ revocationTtl }: SessionSettings, callStore: CallStore, emit: Emit): CreateSession {
+export function createCreateSession ({ revocationTtl, limit }: SessionSettings, feed: Feed, callStore: CallStore, emit: Emit): CreateSession {
   return async function createSession ({ sid, nonce, now, issuedAt, expiresAt }, userId, { ip, userAgent }, startedAt) {
     const record: SessionRecord = {
       id: sid,
@@ -24,14 +25,26 @@ export function createCreateSession ({ revocationTtl }: SessionSettings, callSto
       issuedAt,
       nonceHash: hashNonce(nonce),
       createdAt: now,
+      authenticatedAt: now,
       expiresAt,
       lastUsedAt: now,
       ip,
-      userAgent
+      userAgent,
+      label: null,
+      lifetime: null,
+      jkt: null
     }
-    const created = await callStore(store => store.create(record, { now, revocationTtl, elapsed: performance.now() - startedAt }))
-    if (created) emit('created', sid, { userId, ip })
-    else emit('refused', sid, { userId, ip, reason: 'user_revoked' })
-    return created
+    const creation = { now, revocationTtl, elapsed: performance.now() - startedAt, ...(limit !== null && { limit }) }
+    const result = await callStore(store => store.create(record, creation))
+    const { kept, ended } = typeof result === 'boolean' ? { kept: result, ended: [] } : result
+    feed.add(ended)
+    for (const id of ended) emit('revoked', id, { userId, ip, reason: 'limit' })
+    if (kept) {
+      emit('created', sid, { userId, ip })
+      return 'created'
+    }
+    const reason = result === false ? 'user_revoked' : 'limit'
+    emit('refused', sid, { userId, ip, reason })
+    return result === false ? 'revoked' : 'limit'
   }
 }

@@ -1,5 +1,5 @@
-// A session and the refresh token presented for it → what happens: the rotation table, row by row. Pure.
-import type { Rotation, RotationAttempt, SessionRecord } from './store.ts'
+// What happens to a session, row by row: at a refresh (the rotation table), at the sight of an access token, at a limit. Pure.
+import type { LimitReached, Rotation, RotationAttempt, RotationDenied, SessionLimit, SessionRecord } from './store.ts'
 
 export interface Decision {
   readonly rotation: Rotation
@@ -15,18 +15,21 @@ export interface Decision {
  */
 export function decideRotation (record: SessionRecord | null, attempt: RotationAttempt, clock: number): Decision {
   if (record === null) return denied('unknown', null)
-  const { generation, parentGeneration, confirmed, rotatedAt, displacedAt } = record
+  const { generation, parentGeneration, confirmed, rotatedAt, displacedAt, authenticatedAt } = record
   const sinceRotation = rotatedAt === 0 ? null : Math.max(0, clock - rotatedAt)
 
   if (attempt.now >= record.expiresAt + attempt.clockTolerance) return denied('expired', sinceRotation)
-  if (attempt.nonceHash !== record.nonceHash || attempt.userId !== record.userId) return reused(sinceRotation)
+  // Whoever has the key is the owner, perhaps out of step; without it a token is worth nothing. Neither ends a bound session.
+  const bound = record.jkt !== null
+  if (bound && attempt.jkt !== record.jkt) return denied('unproven', sinceRotation)
+  if (attempt.nonceHash !== record.nonceHash || attempt.userId !== record.userId) return bound ? denied('unproven', sinceRotation) : reused(sinceRotation)
 
   const presented = attempt.generation
   // A time in the future means that the clock has stepped back: it counts by its distance, like one in the past.
   const withinGrace = sinceRotation !== null && Math.abs(clock - rotatedAt) <= attempt.grace
   const used = { lastUsedAt: attempt.now, ip: attempt.ip, userAgent: attempt.userAgent }
   const repeated = (write: Decision['write'] = null): Decision => ({
-    rotation: { outcome: 'repeated', generation, issuedAt: record.issuedAt, expiresAt: record.expiresAt, sinceRotation },
+    rotation: { outcome: 'repeated', generation, issuedAt: record.issuedAt, expiresAt: record.expiresAt, authenticatedAt, sinceRotation },
     write
   })
   const next = (outcome: 'rotated' | 'recovered', from: number, moves: Partial<SessionRecord>): Decision => {
@@ -38,28 +41,56 @@ export function decideRotation (record: SessionRecord | null, attempt: RotationA
       expiresAt: expiryOf(record, attempt)
     }
     return {
-      rotation: { outcome, generation: changed.generation, issuedAt: changed.issuedAt, expiresAt: changed.expiresAt, sinceRotation },
+      rotation: {
+        outcome, generation: changed.generation, issuedAt: changed.issuedAt, expiresAt: changed.expiresAt, authenticatedAt, sinceRotation
+      },
       write: { ...changed, ...moves, ...used }
     }
   }
 
-  if (!attempt.rotate) return presented >= generation ? repeated(used) : reused(sinceRotation)
+  if (!attempt.rotate) return presented >= generation || bound ? repeated(used) : reused(sinceRotation)
   if (presented === generation && withinGrace) return repeated()
   // We signed a higher generation for this nonce, so the store has lost a write; it adopts the generation.
   if (presented >= generation) return next('rotated', presented, { parentGeneration: presented, displacedAt: clock })
   const isParent = presented === parentGeneration
-  if (isParent && withinGrace) return repeated()
+  if ((isParent || bound) && withinGrace) return repeated()
   // The attempt was sent before this generation was made and arrived late; its client was told to try again, and did.
   if (attempt.now < record.issuedAt) return denied('late', sinceRotation)
+  if (bound) return next('recovered', generation, {})
   if (isParent && !confirmed && Math.abs(clock - displacedAt) <= attempt.recovery) return next('recovered', generation, {})
   return reused(sinceRotation)
 }
 
 function expiryOf (record: SessionRecord, { sliding, now }: RotationAttempt): number {
-  return sliding === null ? record.expiresAt : Math.min(now + sliding.lifetime, record.createdAt + sliding.maxLifetime)
+  if (sliding === null) return record.expiresAt
+  const lifetime = Math.min(sliding.lifetime, record.lifetime ?? Infinity)
+  return Math.min(now + lifetime, record.createdAt + sliding.maxLifetime)
 }
 
-function denied (outcome: 'expired' | 'unknown' | 'late', sinceRotation: number | null): Decision {
+/**
+ * Whether an access token of this generation is a theft: a recovery displaced the generation, so its owner never had it. A session bound to a
+ * key is never ended by that.
+ */
+export function isDisplaced ({ jkt, generation, parentGeneration }: SessionRecord, seen: number): boolean {
+  return jkt === null && seen > parentGeneration && seen < generation
+}
+
+/**
+ * Decides what a sign-in meets at a limit, for a store that can read a user's sessions and write in one step.
+ *
+ * @param sessions all of the user, expired ones included
+ * @returns null when there is room
+ */
+export function decideLimit (sessions: Iterable<SessionRecord>, { max, whenFull }: SessionLimit, now: number): LimitReached | null {
+  const living = [...sessions].filter(({ expiresAt }) => now < expiresAt)
+  const excess = living.length + 1 - max
+  if (excess <= 0) return null
+  if (whenFull === 'refuse') return { kept: false, ended: [] }
+  living.sort((a, b) => a.lastUsedAt - b.lastUsedAt || a.createdAt - b.createdAt)
+  return { kept: true, ended: living.slice(0, excess).map(({ id }) => id) }
+}
+
+function denied (outcome: Exclude<RotationDenied['outcome'], 'reused'>, sinceRotation: number | null): Decision {
   return { rotation: { outcome, sinceRotation }, write: null }
 }
 

@@ -1,4 +1,4 @@
-// The feed at boot → read to its end, or one sentence that says why not: the store's fault, or too short a time.
+// The store and its feed at boot → opened and read to its end, or one sentence that says why not: the store's fault, or too short a time.
 import { setTimeout as delay } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
 import { createFault } from '../errors.ts'
@@ -32,12 +32,28 @@ export async function loadFeed ({ read, count, pluginTimeout, log }: LoadParts):
       const outcome = await read(tooLongAt).catch(cause => ({ cause }))
       if (outcome === true) return
       if (outcome === false) throw createFault('OPTION_INVALID', `The feed is longer than can be read within the option ${soFar()}. Raise it.`)
-      if (performance.now() >= startedAt + BOOT_PATIENCE) {
-        throw Object.assign(createFault('OPTION_INVALID', 'Option sessions.store must be a store that can be read at boot.'), outcome)
-      }
+      if (performance.now() >= startedAt + BOOT_PATIENCE) throw unreadable(outcome.cause)
       await delay(BOOT_PAUSE)
     }
   } finally {
     clearTimeout(slow)
   }
+}
+
+/** Tries again for a while; rejects with `FST_DUAL_TOKEN_OPTION_INVALID`, at once when the store itself says so. */
+export async function openStore (open: () => Promise<void>): Promise<void> {
+  const startedAt = performance.now()
+  while (true) {
+    try {
+      return await open()
+    } catch (error) {
+      if (error instanceof Error && (error as { code?: unknown }).code === 'FST_DUAL_TOKEN_OPTION_INVALID') throw error
+      if (performance.now() >= startedAt + BOOT_PATIENCE) throw unreadable(error)
+    }
+    await delay(BOOT_PAUSE)
+  }
+}
+
+function unreadable (cause: unknown): Error {
+  return Object.assign(createFault('OPTION_INVALID', 'Option sessions.store must be a store that can be read at boot.'), { cause })
 }

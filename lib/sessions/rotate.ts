@@ -28,7 +28,7 @@ export function createRotate ({ settings, now, feed, callStore, emit, createRefu
     const { sid, gen, nonce } = sessionOf(claims)
     const moment = now()
     const rotation = await callStore(store => store.rotate({
-      sessionId: sid, userId, generation: gen, nonceHash: hashNonce(nonce), rotate, grace, recovery, sliding, clockTolerance, now: moment, revocationTtl, ...client
+      sessionId: sid, userId, generation: gen, nonceHash: hashNonce(nonce), rotate, grace, recovery, sliding, clockTolerance, jkt: null, now: moment, revocationTtl, ...client
     }))
     const details = { userId, ip: client.ip, sinceRotation: rotation.sinceRotation }
 

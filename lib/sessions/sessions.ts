@@ -8,6 +8,7 @@ import { createCheckSession, type CheckSession } from './check.ts'
 import { createCreateSession, type CreateSession } from './create.ts'
 import { createEmit } from './events.ts'
 import { createFeed, type Feed } from './feed.ts'
+import { openStore } from './load.ts'
 import { createRevoke, type Revoke } from './revoke.ts'
 import { createRotate, type Rotate } from './rotate.ts'
 import type { SessionRecord } from './store.ts'
@@ -44,7 +45,7 @@ export function createSessions ({ settings, now, userIdOf, createRefusal, log }:
     settings,
     feed,
     check: createCheckSession({ settings, now, userIdOf, feed, callStore, emit }),
-    create: createCreateSession(settings, callStore, emit),
+    create: createCreateSession(settings, feed, callStore, emit),
     rotate: createRotate({ settings, now, feed, callStore, emit, createRefusal }),
     revoke: createRevoke(settings, now, feed, callStore, emit),
     async list (userId) {
@@ -53,6 +54,7 @@ export function createSessions ({ settings, now, userIdOf, createRefusal, log }:
     },
     async open (pluginTimeout) {
       if (store.inProcess) log.warn('Sessions are kept in memory: they end with this process')
+      if (store.open !== undefined) await openStore(async () => await store.open!())
       await feed.load(pluginTimeout)
       feed.start()
     },

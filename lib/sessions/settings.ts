@@ -1,6 +1,6 @@
 // The `sessions` option, validated and complete.
 import type { SessionEvent } from './events.ts'
-import type { SessionStore } from './store.ts'
+import type { SessionLimit, SessionStore } from './store.ts'
 
 /** Durations are milliseconds, as the store's clocks are. */
 export interface SessionSettings {
@@ -9,6 +9,8 @@ export interface SessionSettings {
   readonly grace: number
   readonly recovery: number
   readonly sliding: { readonly lifetime: number, readonly maxLifetime: number } | null
+  /** How many sessions a user may have; null: any number. */
+  readonly limit: SessionLimit | null
   readonly pollInterval: number
   readonly maxStaleness: number
   readonly onStale: 'deny' | 'allow'

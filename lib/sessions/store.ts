@@ -24,11 +24,19 @@ export interface SessionRecord {
   /** SHA-256 of the nonce, base64url. */
   readonly nonceHash: string
   readonly createdAt: number
+  /** When the user last proved who they are: at sign-in, or at a later `reauthenticate`. */
+  readonly authenticatedAt: number
   /** The `exp` of this generation's refresh token, in milliseconds. */
   readonly expiresAt: number
   readonly lastUsedAt: number
   readonly ip: string | null
   readonly userAgent: string | null
+  /** The name of the device, given by the application; at most 64 characters. */
+  readonly label: string | null
+  /** The lifetime of this sign-in's refresh tokens, shorter than the option's; null: as the option says. Milliseconds. */
+  readonly lifetime: number | null
+  /** The thumbprint (RFC 7638, base64url) of the key that the session is bound to; null: to none. */
+  readonly jkt: string | null
 }
 
 /** What every call receives. Milliseconds. */
@@ -56,8 +64,13 @@ export interface RotationAttempt extends CallContext {
   readonly recovery: number
   /** How long after `expiresAt` a refresh token still serves, at most 60,000. Milliseconds. */
   readonly clockTolerance: number
-  /** Each rotation moves `expiresAt` to `lifetime` from now, but not beyond `maxLifetime` from `createdAt`; null: fixed. Milliseconds. */
+  /**
+   * Each rotation moves `expiresAt` to `lifetime` (or the record's own, when that is shorter) from now, but not beyond `maxLifetime` from
+   * `createdAt`; null: fixed. Milliseconds.
+   */
   readonly sliding: { readonly lifetime: number, readonly maxLifetime: number } | null
+  /** The thumbprint of the key whose possession the request has proved; null: none. */
+  readonly jkt: string | null
   readonly ip: string | null
   readonly userAgent: string | null
 }
@@ -71,12 +84,14 @@ export interface RotationGranted {
   readonly generation: number
   readonly issuedAt: number
   readonly expiresAt: number
+  /** As in the record. */
+  readonly authenticatedAt: number
   /** Milliseconds since the rotation before this call; null when there was none. */
   readonly sinceRotation: number | null
 }
 
 export interface RotationDenied {
-  readonly outcome: 'reused' | 'revoked' | 'expired' | 'unknown' | 'late'
+  readonly outcome: 'reused' | 'revoked' | 'expired' | 'unknown' | 'late' | 'unproven'
   readonly sinceRotation: number | null
 }
 
@@ -94,14 +109,50 @@ export interface Revocation extends CallContext {
   readonly mustExist: boolean
 }
 
-export interface UserRevocation extends CallContext {
+export interface UserCall extends CallContext {
   readonly userId: UserId
+}
+
+export interface UserRevocation extends UserCall {
+  /** The id of a session of the user that lives on; a store with the duty `except` is given it. */
+  readonly except?: string
+}
+
+export interface Reauthentication extends UserCall {
+  readonly sessionId: string
+}
+
+/** How many sessions of one user may live at once. */
+export interface SessionLimit {
+  readonly max: number
+  /** Beyond `max`: end the least recently used sessions, or refuse the sign-in. */
+  readonly whenFull: 'end_oldest' | 'refuse'
 }
 
 export interface Creation extends CallContext {
   /** Milliseconds since this sign-in began, before its credentials were checked. */
   readonly elapsed: number
+  /** A store with the duty `limit` is given it. Sessions that have expired do not count. */
+  readonly limit?: SessionLimit
 }
+
+/** What a sign-in met when its user already had as many sessions as the limit allows. */
+export interface LimitReached {
+  /** Whether the new session was kept. */
+  readonly kept: boolean
+  /** The ids of the sessions that were ended to make room. */
+  readonly ended: readonly string[]
+}
+
+/**
+ * What a store may leave out. The plugin refuses the options and calls that need a duty which the store does not name.
+ *
+ * - `limit`: `create` keeps `limit`
+ * - `label`, `lifetime`: the record keeps these members, and `rotate` the lifetime
+ * - `except`: `revokeUser` spares that session
+ * - `possession`: the record keeps `jkt`, and `rotate` and `confirm` follow `decideRotation` for sessions bound to a key
+ */
+export type StoreDuty = 'limit' | 'label' | 'lifetime' | 'except' | 'possession'
 
 /** A page of the feed of revocations. */
 export interface RevocationPage {
@@ -125,11 +176,11 @@ export interface SessionStore {
   /**
    * Keeps a new session until `expiresAt + revocationTtl`.
    *
-   * @returns false, and keeps nothing, when `revokeUser` ended the user's sessions within the last minute, but after the sign-in began
-   * (`elapsed` ms ago)
-   * @throws when the store is full; it never evicts a live session
+   * @returns true when it is kept; false, and keeps nothing, when `revokeUser` ended the user's sessions within the last minute, but after the
+   * sign-in began (`elapsed` ms ago); what happened, when the user had reached `limit`: sessions that it ends are in the feed
+   * @throws when the store is full; it never evicts a live session for another user's
    */
-  create (session: SessionRecord, context: Creation): Promise<boolean>
+  create (session: SessionRecord, context: Creation): Promise<boolean | LimitReached>
   /**
    * Decides by the table of `decideRotation` what the presented refresh token is worth, and writes the outcome in the same step. The store's
    * own clock, where it has one, measures grace and recovery. `reused` ends the session. `late` writes nothing: the call was delayed, and the
@@ -138,7 +189,7 @@ export interface SessionStore {
   rotate (attempt: RotationAttempt): Promise<Rotation>
   /**
    * Records that an access token is in use. One of the current generation confirms the session. One of a generation that a recovery displaced
-   * (parent < generation < current) is a theft and ends the session. Any other changes nothing.
+   * (parent < generation < current) is a theft and ends the session, unless the session is bound to a key. Any other changes nothing.
    */
   confirm (confirmation: Confirmation): Promise<'confirmed' | 'reused' | 'unknown'>
   /**
@@ -155,7 +206,13 @@ export interface SessionStore {
    */
   revokeUser (revocation: UserRevocation): Promise<readonly string[]>
   /** Lists the live sessions of a user. The ids `7` and `'7'` are two users. */
-  list (user: UserRevocation): Promise<readonly SessionRecord[]>
+  list (user: UserCall): Promise<readonly SessionRecord[]>
+  /**
+   * Sets `authenticatedAt` of a session to `now` and moves nothing else, so that its tokens stay good.
+   *
+   * @returns false, with nothing written, unless the session lives and belongs to that user
+   */
+  reauthenticate? (reauthentication: Reauthentication): Promise<boolean>
   /**
    * Reads a page of the sessions revoked since a cursor (null: since the feed began). A store whose writes may become visible late, or whose
    * clock may step, starts each read a minute before the cursor; ids may repeat.
@@ -168,8 +225,17 @@ export interface SessionStore {
    * @returns a function that ends the subscription
    */
   subscribe? (onRevoked: (sessionIds: readonly string[]) => void): () => void
+  /** Names a new session of a user, for a store that finds its place by the id: 22 characters of base64url, 120 random bits at least. */
+  newSessionId? (userId: UserId): string
+  /**
+   * Called at boot, before the feed is read; again when it rejects, for a few seconds. What it rejects with last fails the boot. An error whose
+   * `code` is `FST_DUAL_TOKEN_OPTION_INVALID` fails it at once.
+   */
+  open? (): Promise<void>
   /** Called once when the server closes. */
   close? (): Promise<void>
   /** Whether the store lives in this process, so that its feed is always in reach. */
   readonly inProcess?: boolean
+  /** The optional duties that this store fulfils; absent: none. */
+  readonly duties?: readonly StoreDuty[]
 }

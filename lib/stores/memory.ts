@@ -1,7 +1,7 @@
 // The memory store: the sessions of one process, in a Map.
 import { randomUUID } from 'node:crypto'
 import type { UserId } from '../tokens/types.ts'
-import { decideRotation } from '../sessions/decide.ts'
+import { decideLimit, decideRotation, isDisplaced } from '../sessions/decide.ts'
 import { createSliced, SLICE } from '../sessions/sliced.ts'
 import type { RevocationPage, SessionRecord, SessionStore } from '../sessions/store.ts'
 
@@ -65,12 +65,20 @@ export function memoryStore ({ maxSessions = 100_000 }: { maxSessions?: number }
     return kept !== undefined && now < kept.forgetAt ? kept.record : null
   }
 
+  function recordsOf (userId: UserId): SessionRecord[] {
+    return [...idsByUser.get(userId) ?? []].map(id => sessions.get(id)!.record)
+  }
+
   return {
     inProcess: true,
+    duties: ['limit', 'label', 'lifetime', 'except', 'possession'],
 
-    async create (session, { now, revocationTtl, elapsed }) {
+    async create (session, { now, revocationTtl, elapsed, limit }) {
       const mark = marks.get(session.userId)
       if (mark !== undefined && performance.now() - elapsed < mark) return false
+      const reached = limit === undefined ? null : decideLimit(recordsOf(session.userId), limit, now)
+      if (reached?.kept === false) return reached
+      for (const id of reached?.ended ?? []) end(id, now, revocationTtl)
       if (sessions.size >= maxSessions) sweep(now)
       if (sessions.size >= maxSessions) throw new Error(`the memory store is full: ${maxSessions} sessions`)
       feed.begin(now)
@@ -78,7 +86,7 @@ export function memoryStore ({ maxSessions = 100_000 }: { maxSessions?: number }
       const ids = idsByUser.get(session.userId)
       if (ids === undefined) idsByUser.set(session.userId, new Set([session.id]))
       else ids.add(session.id)
-      return true
+      return reached ?? true
     },
 
     async rotate (attempt) {
@@ -96,7 +104,7 @@ export function memoryStore ({ maxSessions = 100_000 }: { maxSessions?: number }
     async confirm ({ sessionId, generation, now, revocationTtl }) {
       const record = recordOf(sessionId, now)
       if (record === null) return 'unknown'
-      if (generation > record.parentGeneration && generation < record.generation) {
+      if (isDisplaced(record, generation)) {
         end(sessionId, now, revocationTtl)
         return 'reused'
       }
@@ -111,15 +119,22 @@ export function memoryStore ({ maxSessions = 100_000 }: { maxSessions?: number }
       return true
     },
 
-    async revokeUser ({ userId, now, revocationTtl }) {
+    async revokeUser ({ userId, except, now, revocationTtl }) {
       marks.set(userId, performance.now())
-      const ids = [...idsByUser.get(userId) ?? []]
+      const ids = [...idsByUser.get(userId) ?? []].filter(id => id !== except)
       for (const id of ids) end(id, now, revocationTtl)
       return ids
     },
 
     async list ({ userId, now }) {
-      return [...idsByUser.get(userId) ?? []].map(id => sessions.get(id)!.record).filter(record => now < record.expiresAt)
+      return recordsOf(userId).filter(record => now < record.expiresAt)
+    },
+
+    async reauthenticate ({ sessionId, userId, now }) {
+      const record = recordOf(sessionId, now)
+      if (record === null || record.userId !== userId || now >= record.expiresAt) return false
+      sessions.get(sessionId)!.record = { ...record, authenticatedAt: now }
+      return true
     },
 
     async revokedSince (cursor, { now }) {

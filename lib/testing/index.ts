@@ -5,20 +5,28 @@ import { lifetimeCases } from './lifetime.ts'
 import { raceCases } from './races.ts'
 import { recoveryCases } from './recovery.ts'
 import { rotationCases } from './rotation.ts'
+import { DUTY_CASES, type OptionalDuty } from './duties.ts'
 import { createSetting, type Setting, type StoreContractOptions } from './setting.ts'
 import { theftCases } from './theft.ts'
 import { unrotatedCases } from './unrotated.ts'
 import { userCases } from './users.ts'
 import type { SessionStore } from '../sessions/store.ts'
 
+export type { OptionalDuty } from './duties.ts'
 export type { StoreContractOptions } from './setting.ts'
 export type { SessionStore } from '../sessions/store.ts'
 
 /** One sentence of the contract. */
 export interface ContractCase {
   readonly name: string
-  /** Rejects with an `AssertionError` of node:assert when the store does not keep it. */
-  run (): Promise<void>
+  /** The optional duty that the sentence belongs to; null: every store must keep it. */
+  readonly duty: OptionalDuty | null
+  /**
+   * Rejects with an `AssertionError` of node:assert when the store does not keep it.
+   *
+   * @returns false when the store does not name the duty, so that nothing was tried
+   */
+  run (): Promise<boolean>
 }
 
 /** Gives a store to one case, that closes it with its `close`. It may share its place with others: the ids of users and sessions are random. */
@@ -37,34 +45,49 @@ const CASES: ReadonlyArray<Readonly<Record<string, (setting: Setting) => Promise
  * ```
  */
 export function storeContract (createStore: CreateStore, options: StoreContractOptions = {}): ContractCase[] {
-  return CASES.flatMap(cases => Object.entries(cases)).map(([name, body]) => ({
+  const makeCase = (duty: OptionalDuty | null) => ([name, body]: [string, (setting: Setting) => Promise<void>]): ContractCase => ({
     name,
+    duty,
     async run () {
       const store = await createStore()
       try {
+        if (duty !== null && !fulfils(store, duty)) return false
         await body(createSetting(store, options))
+        return true
       } finally {
         await store.close?.()
       }
     }
-  }))
+  })
+  const optional = Object.entries(DUTY_CASES) as Array<[OptionalDuty, typeof DUTY_CASES[OptionalDuty]]>
+  return [
+    ...CASES.flatMap(cases => Object.entries(cases)).map(makeCase(null)),
+    ...optional.flatMap(([duty, cases]) => Object.entries(cases).map(makeCase(duty)))
+  ]
+}
+
+function fulfils (store: SessionStore, duty: OptionalDuty): boolean {
+  if (duty === 'reauthenticate' || duty === 'newSessionId') return store[duty] !== undefined
+  return store.duties?.includes(duty) === true
 }
 
 /**
  * Runs all cases, one after the other.
  *
+ * @returns the optional duties that the store leaves out
  * @throws an `AggregateError` whose message names the cases that failed, and whose `errors` say why
  */
-export async function runStoreContract (createStore: CreateStore, options?: StoreContractOptions): Promise<void> {
+export async function runStoreContract (createStore: CreateStore, options?: StoreContractOptions): Promise<OptionalDuty[]> {
+  const lacking = new Set<OptionalDuty>()
   const failures: Array<{ name: string, error: unknown }> = []
-  for (const { name, run } of storeContract(createStore, options)) {
+  for (const { name, duty, run } of storeContract(createStore, options)) {
     try {
-      await run()
+      if (!await run()) lacking.add(duty!)
     } catch (error) {
       failures.push({ name, error })
     }
   }
-  if (failures.length === 0) return
+  if (failures.length === 0) return [...lacking]
   const names = failures.map(({ name }) => `\n- ${name}`).join('')
   throw new AggregateError(failures.map(({ error }) => error), `The store does not keep its contract:${names}`)
 }

@@ -9,7 +9,7 @@ export const rotationCases = {
     const session = await create()
     const rotation = await rotate(session, 0)
     assert.deepEqual(rotation, {
-      outcome: 'rotated', generation: 1, issuedAt: context().now, expiresAt: session.expiresAt, sinceRotation: null
+      outcome: 'rotated', generation: 1, issuedAt: context().now, expiresAt: session.expiresAt, authenticatedAt: session.authenticatedAt, sinceRotation: null
     })
   },
 
@@ -125,7 +125,12 @@ export const rotationCases = {
       const rotation = await rotate(session, ahead)
       const { now } = context()
       assert.deepEqual(rotation, {
-        outcome: 'rotated', generation: ahead + 1, issuedAt: now, expiresAt: session.expiresAt, sinceRotation: null
+        outcome: 'rotated',
+        generation: ahead + 1,
+        issuedAt: now,
+        expiresAt: session.expiresAt,
+        authenticatedAt: session.authenticatedAt,
+        sinceRotation: null
       })
       const after = await read(session)
       assert.deepEqual([after.generation, after.parentGeneration, after.confirmed], [ahead + 1, ahead, false])

@@ -72,10 +72,14 @@ export function newSession (userId: UserId, now: number, more: Partial<SessionRe
     issuedAt: now,
     nonceHash: hashNonce(createRandom()),
     createdAt: now,
+    authenticatedAt: now,
     expiresAt: now + LIFETIME,
     lastUsedAt: now,
     ip: '192.0.2.1',
     userAgent: 'contract/1.0',
+    label: null,
+    lifetime: null,
+    jkt: null,
     ...more
   }
 }
@@ -128,6 +132,7 @@ export function createSetting (store: SessionStore, { backdate, fill }: StoreCon
       recovery: RECOVERY,
       clockTolerance: 0,
       sliding: null,
+      jkt: null,
       ip: '198.51.100.2',
       userAgent: 'contract/2.0',
       now,

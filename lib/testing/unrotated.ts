@@ -15,7 +15,12 @@ export const unrotatedCases = {
     for (let i = 0; i < 3; i++) {
       const rotation = await rotate(session, 0, { rotate: false })
       assert.deepEqual(rotation, {
-        outcome: 'repeated', generation: 0, issuedAt: session.issuedAt, expiresAt: session.expiresAt, sinceRotation: null
+        outcome: 'repeated',
+        generation: 0,
+        issuedAt: session.issuedAt,
+        expiresAt: session.expiresAt,
+        authenticatedAt: session.authenticatedAt,
+        sinceRotation: null
       })
       await pass(GRACE + 1, session)
     }

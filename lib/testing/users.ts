@@ -17,8 +17,8 @@ function sorted (sessions: readonly SessionRecord[]): SessionRecord[] {
 }
 
 /** Whether a session can still be created whose sign-in began so long ago. */
-function creates ({ store, context }: Setting, userId: UserId, elapsed: number): Promise<boolean> {
-  return store.create(newSession(userId, context().now), { ...context(), elapsed })
+async function creates ({ store, context }: Setting, userId: UserId, elapsed: number): Promise<boolean> {
+  return await store.create(newSession(userId, context().now), { ...context(), elapsed }) === true
 }
 
 export const userCases = {

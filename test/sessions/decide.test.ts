@@ -1,5 +1,6 @@
 import { test } from 'tap'
-import { decideRotation, type RotationAttempt, type SessionRecord } from '../../lib/index.ts'
+import { decideLimit, decideRotation, isDisplaced } from '../../lib/sessions/decide.ts'
+import type { RotationAttempt, SessionRecord } from '../../lib/index.ts'
 
 const GRACE = 10_000
 const RECOVERY = 86_400_000
@@ -21,10 +22,14 @@ const RECORD: SessionRecord = {
   issuedAt: NOW - 60_000,
   nonceHash: 'nonce hash',
   createdAt: NOW - 100_000,
+  authenticatedAt: NOW - 70_000,
   expiresAt: EXPIRES_AT,
   lastUsedAt: NOW - 50_000,
   ip: '192.0.2.1',
-  userAgent: 'old'
+  userAgent: 'old',
+  label: null,
+  lifetime: null,
+  jkt: null
 }
 
 /** A session as sign-in made it. */
@@ -40,6 +45,7 @@ const ATTEMPT: RotationAttempt = {
   recovery: RECOVERY,
   sliding: null,
   clockTolerance: 0,
+  jkt: null,
   ip: '198.51.100.2',
   userAgent: 'new',
   now: NOW,
@@ -55,8 +61,8 @@ function denied (outcome: string, sinceRotation: number | null) {
 }
 
 function repeated (sinceRotation: number) {
-  const { generation, issuedAt, expiresAt } = RECORD
-  return { rotation: { outcome: 'repeated', generation, issuedAt, expiresAt, sinceRotation }, write: null }
+  const { generation, issuedAt, expiresAt, authenticatedAt } = RECORD
+  return { rotation: { outcome: 'repeated', generation, issuedAt, expiresAt, authenticatedAt, sinceRotation }, write: null }
 }
 
 function written (generation: number, rotatedAt: number, moves: Partial<SessionRecord>) {
@@ -67,14 +73,14 @@ function written (generation: number, rotatedAt: number, moves: Partial<SessionR
 
 function rotated (from: number, sinceRotation: number | null, clock = ROTATED_AT + (sinceRotation ?? 0)) {
   return {
-    rotation: { outcome: 'rotated', generation: from + 1, issuedAt: NOW, expiresAt: EXPIRES_AT, sinceRotation },
+    rotation: { outcome: 'rotated', generation: from + 1, issuedAt: NOW, expiresAt: EXPIRES_AT, authenticatedAt: NOW - 70_000, sinceRotation },
     write: written(from + 1, clock, { parentGeneration: from, displacedAt: clock })
   }
 }
 
 function recovered (sinceRotation: number) {
   return {
-    rotation: { outcome: 'recovered', generation: 6, issuedAt: NOW, expiresAt: EXPIRES_AT, sinceRotation },
+    rotation: { outcome: 'recovered', generation: 6, issuedAt: NOW, expiresAt: EXPIRES_AT, authenticatedAt: NOW - 70_000, sinceRotation },
     write: written(6, ROTATED_AT + sinceRotation, {})
   }
 }
@@ -209,4 +215,55 @@ test('a sliding end moves with each step, and never beyond its absolute end', as
     t.match(decision, { rotation: { expiresAt }, write: { expiresAt } })
   }
   t.strictSame(decide({}, { sliding: { lifetime: 3_000_000, maxLifetime: 4_000_000 } }, GRACE), repeated(GRACE))
+})
+
+const KEY = 'thumbprint'
+
+test('a bound session is served to its key alone, and what is wrong ends nothing', async t => {
+  for (const generation of EVERY_GENERATION) {
+    for (const rotate of [true, false]) {
+      for (const more of [{ jkt: null }, { jkt: 'another' }, { jkt: KEY, nonceHash: '' }, { jkt: KEY, userId: 8 }]) {
+        t.strictSame(decide({ jkt: KEY }, { generation, rotate, ...more }, 0), denied('unproven', 0))
+      }
+    }
+  }
+})
+
+test('with its key an older generation is repeated within grace, and recovered after it, confirmed or not, however late', async t => {
+  for (const confirmed of [true, false]) {
+    for (const generation of [0, 1, 2, 3, 4]) {
+      t.strictSame(decide({ jkt: KEY, confirmed }, { jkt: KEY, generation }, GRACE).rotation, repeated(GRACE).rotation)
+      t.strictSame(decide({ jkt: KEY, confirmed }, { jkt: KEY, generation, rotate: false }, GRACE).rotation, repeated(GRACE).rotation)
+      t.strictSame(decide({ jkt: KEY, confirmed }, { jkt: KEY, generation }, 9 * RECOVERY), recovered(9 * RECOVERY))
+      t.strictSame(decide({ jkt: KEY, confirmed }, { jkt: KEY, generation, now: RECORD.issuedAt - 1 }, GRACE + 1), denied('late', GRACE + 1))
+    }
+    t.strictSame(decide({ jkt: KEY, confirmed }, { jkt: KEY }, GRACE + 1), rotated(5, GRACE + 1))
+  }
+})
+
+test('an access token is of a displaced generation between the parent and the current one, unless the session is bound', async t => {
+  for (const seen of EVERY_GENERATION) {
+    t.equal(isDisplaced(RECORD, seen), seen === 4)
+    t.equal(isDisplaced({ ...RECORD, jkt: KEY }, seen), false)
+  }
+})
+
+test('a sliding session is renewed by the shorter of its own lifetime and that of the option', async t => {
+  const sliding = { lifetime: 1000, maxLifetime: 1_000_000 }
+  for (const [lifetime, renewedBy] of [[null, 1000], [999, 999], [1001, 1000]] as const) {
+    t.match(decide({ lifetime }, { sliding }, GRACE + 1), { rotation: { expiresAt: NOW + renewedBy } })
+  }
+})
+
+test('a limit ends the least recently used sessions that live, or refuses', async t => {
+  const sessions = [5, 1, 3].map((ago, i) => ({ ...RECORD, id: `${ago}`, lastUsedAt: NOW - ago, createdAt: NOW - i }))
+  const all = [...sessions, { ...RECORD, id: 'expired', expiresAt: NOW }]
+  const decideAt = (max: number, whenFull: 'end_oldest' | 'refuse') => decideLimit(all, { max, whenFull }, NOW)
+  t.equal(decideAt(4, 'refuse'), null)
+  t.equal(decideAt(4, 'end_oldest'), null)
+  t.strictSame(decideAt(3, 'refuse'), { kept: false, ended: [] })
+  t.strictSame(decideAt(3, 'end_oldest'), { kept: true, ended: ['5'] })
+  t.strictSame(decideAt(1, 'end_oldest'), { kept: true, ended: ['5', '3', '1'] })
+  const twins = [1, 2].map(age => ({ ...RECORD, id: `${age}`, createdAt: NOW - age }))
+  t.strictSame(decideLimit(twins, { max: 2, whenFull: 'end_oldest' }, NOW), { kept: true, ended: ['2'] })
 })

@@ -84,6 +84,7 @@ async function take (store: SessionStore, step: Step, sessions: SessionRecord[],
     rotate,
     sliding,
     clockTolerance: 0,
+    jkt: null,
     ip: null,
     userAgent,
     ...context

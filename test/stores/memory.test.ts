@@ -6,8 +6,8 @@ const NOW = 1_750_000_000_000
 const REVOCATION_TTL = 7_260_000
 const CONTEXT = { now: NOW, revocationTtl: REVOCATION_TTL }
 
-function create (store: SessionStore, userId: string | number, now = NOW, elapsed = 0): Promise<boolean> {
-  return store.create(newSession(userId, now), { now, revocationTtl: REVOCATION_TTL, elapsed })
+async function create (store: SessionStore, userId: string | number, now = NOW, elapsed = 0): Promise<boolean> {
+  return await store.create(newSession(userId, now), { now, revocationTtl: REVOCATION_TTL, elapsed }) === true
 }
 
 test('maxSessions is a whole number, at least 1', async t => {
@@ -53,7 +53,7 @@ test('a session is forgotten on time, swept or not', async t => {
   const call = { sessionId: session.id, generation: 0, now, revocationTtl: REVOCATION_TTL }
   t.equal(await store.confirm(call), 'unknown')
   t.match(await store.rotate({
-    ...call, userId: 'a', nonceHash: session.nonceHash, rotate: true, grace: 0, recovery: 0, sliding: null, clockTolerance: 0, ip: null, userAgent: null
+    ...call, userId: 'a', nonceHash: session.nonceHash, rotate: true, grace: 0, recovery: 0, sliding: null, clockTolerance: 0, jkt: null, ip: null, userAgent: null
   }), { outcome: 'unknown' })
   t.equal(await store.revoke({ ...call, mustExist: true }), false)
 })

@@ -46,8 +46,20 @@ test('the Redis store keeps the contract', { skip: withoutRedis }, async t => {
   for (const { name, run } of cases) await t.test(name, run)
 })
 
-test('runStoreContract resolves for a store that keeps it', async t => {
-  await t.resolves(runStoreContract(() => memoryStore()))
+test('runStoreContract resolves for a store that keeps it, with the optional duties that it leaves out', async t => {
+  t.strictSame(await runStoreContract(() => memoryStore()), ['newSessionId'])
+  const simple = (): SessionStore => {
+    const { duties, reauthenticate, ...store } = memoryStore()
+    return store
+  }
+  t.strictSame(await runStoreContract(simple), ['limit', 'label', 'lifetime', 'except', 'possession', 'reauthenticate', 'newSessionId'])
+})
+
+test('a case says whether its duty is an optional one, and whether it was tried', async t => {
+  const cases = storeContract(() => memoryStore())
+  t.equal(await cases.find(({ duty }) => duty === 'newSessionId')!.run(), false)
+  t.equal(await cases.find(({ duty }) => duty === 'limit')!.run(), true)
+  t.equal(await cases.find(({ duty }) => duty === null)!.run(), true)
 })
 
 test('runStoreContract names the cases that fail, and closes every store', async t => {

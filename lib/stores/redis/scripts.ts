@@ -30,7 +30,7 @@ return 1
 export const ROTATE = script(`
 local id, user, presented, nonce, now, revocationTtl = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
 local r = redis.call('HMGET', KEYS[1], 'userId', 'nonceHash', 'generation', 'parentGeneration', 'confirmed', 'rotatedAt',
-  'displacedAt', 'issuedAt', 'expiresAt', 'createdAt')
+  'displacedAt', 'issuedAt', 'expiresAt', 'createdAt', 'authenticatedAt')
 if not r[1] then
   return { redis.call('ZSCORE', KEYS[3], id) and 'revoked' or 'unknown', '' }
 end
@@ -42,7 +42,7 @@ local function reused ()
   return { 'reused', since }
 end
 local function repeated ()
-  return { 'repeated', since, whole(generation), r[8], r[9] }
+  return { 'repeated', since, whole(generation), r[8], r[9], r[11] }
 end
 local function next (outcome, from)
   local expires = expiresAt
@@ -58,7 +58,7 @@ local function next (outcome, from)
     redis.call('ZADD', KEYS[2], whole(clock + life), id)
     outlive(KEYS[2], life)
   end
-  return { outcome, since, whole(from + 1), whole(now), whole(expires) }
+  return { outcome, since, whole(from + 1), whole(now), whole(expires), r[11] }
 end
 
 if now >= expiresAt + tonumber(ARGV[16]) then return { 'expired', since } end

@@ -156,9 +156,10 @@ export function redisStore (client: RedisClient, { prefix = 'dual-token:' }: { p
   }
 }
 
-/** The outcome, the milliseconds since the last rotation ('' when there was none) and, of a granted one, its three numbers. */
-function rotationOf ([outcome, since, generation, issuedAt, expiresAt]: string[]): Rotation {
+/** The outcome, the milliseconds since the last rotation ('' when there was none) and, of a granted one, its four numbers. */
+function rotationOf ([outcome, since, generation, issuedAt, expiresAt, authenticatedAt]: string[]): Rotation {
   const sinceRotation = since === '' ? null : Number(since)
   if (generation === undefined) return { outcome, sinceRotation } as Rotation
-  return { outcome, sinceRotation, generation: Number(generation), issuedAt: Number(issuedAt), expiresAt: Number(expiresAt) } as Rotation
+  const [granted, numbers] = [{ outcome, sinceRotation }, { generation, issuedAt, expiresAt, authenticatedAt }]
+  return { ...granted, ...Object.fromEntries(Object.entries(numbers).map(([name, text]) => [name, Number(text)])) } as Rotation
 }

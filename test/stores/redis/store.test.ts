@@ -18,7 +18,7 @@ async function create (store: SessionStore, userId: UserId = 'a', more: Partial<
 
 function attempt ({ id, userId, nonceHash }: SessionRecord, generation = 0): RotationAttempt {
   return {
-    ...CONTEXT, sessionId: id, userId, generation, nonceHash, rotate: true, grace: 10_000, recovery: 86_400_000, sliding: null, clockTolerance: 0, ip: '::1', userAgent: null
+    ...CONTEXT, sessionId: id, userId, generation, nonceHash, rotate: true, grace: 10_000, recovery: 86_400_000, sliding: null, clockTolerance: 0, jkt: null, ip: '::1', userAgent: null
   }
 }
 

@@ -35,6 +35,7 @@ function after (record: SessionRecord, generation: number, clock: number): Sessi
     recovery: RECOVERY,
     sliding: null,
     clockTolerance: 0,
+    jkt: null,
     now: clock,
     revocationTtl: ACCESS_LIFETIME,
     ip: null,
