@@ -1,7 +1,7 @@
 // What follows `fastify-dual-token` on a command line → what to print: a new key, help, or what is wrong.
 import { createHash, generateKeyPairSync, randomBytes, type JsonWebKey, type KeyObject } from 'node:crypto'
 import { parseArgs } from 'node:util'
-import type { AsymmetricAlgorithm, KeyAlgorithm } from '../keys/types.ts'
+import type { AsymmetricAlgorithm } from '../keys/types.ts'
 
 export interface Printed {
   /** Lines for standard output. */
@@ -23,12 +23,14 @@ const HELP = [
 
 const KID = /^[\w.~-]{1,256}$/
 
-const generators: Readonly<Record<AsymmetricAlgorithm, () => { privateKey: KeyObject, publicKey: KeyObject }>> = {
+const generators = {
   EdDSA: () => generateKeyPairSync('ed25519'),
   ES256: () => generateKeyPairSync('ec', { namedCurve: 'P-256' }),
   RS256: () => generateKeyPairSync('rsa', { modulusLength: 2048 }),
   PS256: () => generateKeyPairSync('rsa', { modulusLength: 2048 })
-}
+} satisfies Partial<Record<AsymmetricAlgorithm, () => { privateKey: KeyObject, publicKey: KeyObject }>>
+
+type Generated = 'HS256' | keyof typeof generators
 
 /** Never throws. */
 export function runCommand (args: readonly string[]): Printed {
@@ -48,7 +50,7 @@ export function runCommand (args: readonly string[]): Printed {
   }
 }
 
-function generateKey (algorithm: KeyAlgorithm, kid: string | undefined): string[] {
+function generateKey (algorithm: Generated, kid: string | undefined): string[] {
   if (algorithm === 'HS256') return generateSecret(kid ?? randomBytes(16).toString('base64url'))
   const { privateKey, publicKey } = generators[algorithm]()
   const publicMembers = publicKey.export({ format: 'jwk' })
@@ -70,7 +72,7 @@ export function thumbprintOf ({ crv, e, kty, n, x, y }: JsonWebKey): string {
   return createHash('sha256').update(JSON.stringify({ crv, e, kty, n, x, y })).digest('base64url')
 }
 
-function isAlgorithm (alg: string): alg is KeyAlgorithm {
+function isAlgorithm (alg: string): alg is Generated {
   return alg === 'HS256' || Object.hasOwn(generators, alg)
 }
 

@@ -25,13 +25,15 @@ const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']
 const MIN_MODULUS = 2048
 const MIN_EXPONENT = 65_537n
 
-/** What node:crypto calls the key of an algorithm, and how to say it. */
+/** The key type that node:crypto reports for the keys of each algorithm, and its name in error messages. */
 const KINDS: Readonly<Record<AsymmetricAlgorithm, { readonly type: string, readonly named: string }>> = {
   RS256: { type: 'rsa', named: 'an RSA key' },
   PS256: { type: 'rsa', named: 'an RSA key' },
   ES256: { type: 'ec', named: 'an EC key on the curve P-256' },
   EdDSA: { type: 'ed25519', named: 'an Ed25519 key' }
 }
+
+export const ASYMMETRIC_ALGORITHMS: readonly string[] = Object.keys(KINDS)
 
 /** @throws `FST_DUAL_TOKEN_OPTION_INVALID` */
 export function readSecretKey (given: Given): Source<Buffer> {

@@ -86,9 +86,9 @@ test('a list with holes, of others, or of nothing is refused', t => {
     ['a list', [[]], 'Option keys[0] must be an object.'],
     ['text', ['hunter2'], 'Option keys[0] must be an object.'],
     ['another member', [{ ...ringKey('EdDSA', 'a'), key: 'hunter2' }], 'Option keys[0].key is not known.'],
-    ['no algorithm', [{ kid: 'a', secret: SECRET }], 'Option keys[0].algorithm must be HS256, RS256, PS256, ES256 or EdDSA.'],
+    ['no algorithm', [{ kid: 'a', secret: SECRET }], 'Option keys[0].algorithm must be one of HS256, RS256, PS256, ES256, EdDSA.'],
     ...['none', 'hs256', 'HS512', 'RS512', 'ES256K', 'ES384', 'Ed25519', 'constructor', null, ['EdDSA']].map(algorithm =>
-      [String(algorithm), [{ kid: 'a', algorithm, privateKey: ed.privateKey }], 'Option keys[0].algorithm must be HS256, RS256, PS256, ES256 or EdDSA.'] as const)
+      [String(algorithm), [{ kid: 'a', algorithm, privateKey: ed.privateKey }], 'Option keys[0].algorithm must be one of HS256, RS256, PS256, ES256, EdDSA.'] as const)
   ])
   t.end()
 })
