@@ -1,10 +1,10 @@
-// The `keys` option, or what `setKeys` is given → a list of checked keys, or one clear sentence.
+// The `keys` option, or the argument of `setKeys` → a list of checked keys, or one clear sentence.
 import type { KeyObject } from 'node:crypto'
 import { createFault } from '../errors.ts'
 import { ASYMMETRIC_ALGORITHMS, readPrivateKey, readPublicKey, readSecretKey } from './parse.ts'
 import type { AsymmetricAlgorithm } from './types.ts'
 
-/** A shared secret; one of the `secret` option has no `kid`. */
+/** A shared secret; without a `kid` when it comes from the `secret` option. */
 export interface SecretRingKey {
   readonly kid: string | undefined
   readonly algorithm: 'HS256'
@@ -89,7 +89,7 @@ function isAsymmetric (algorithm: unknown): algorithm is AsymmetricAlgorithm {
   return ASYMMETRIC_ALGORITHMS.some(name => name === algorithm)
 }
 
-/** Reads the `kid` of a key, which its JWKs must not contradict. */
+/** Reads the `kid` of a key; its JWKs must not name another one. */
 function kidOf (name: string, ...given: unknown[]): string {
   const [kid, ...others] = new Set(given.filter(kid => kid !== undefined))
   if (kid === undefined) throw flaw(`${name}.kid`, 'is required')

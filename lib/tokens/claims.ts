@@ -45,7 +45,7 @@ export function createValidateClaims (settings: ClaimSettings): ValidateClaims {
     const { exp, nbf, iat, iss, aud, refresh } = claims
     if (!isFinite(exp)) return BAD_EXP
     const until = exp + clockTolerance
-    // Negated, so that a clock that returns NaN lets nobody in.
+    // Negated, so that no token is valid when the clock returns NaN.
     if (now !== null && !(now < until)) return EXPIRED
     if (nbf !== undefined && !isFinite(nbf)) return BAD_NBF
     if (iat !== undefined && !isFinite(iat)) return BAD_IAT

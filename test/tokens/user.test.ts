@@ -48,7 +48,7 @@ test('what is no object with a good id is no user', async t => {
     [() => ({ user_id: 7 }), object], [Symbol('user'), object], [{ toJSON: () => null, user_id: 7 }, object],
     [{}, id], [{ user_id: 0 }, id], [{ user_id: '' }, id], [{ user_id: null }, id], [{ user_id: NaN }, id], [{ user_id: 2 ** 53 }, id],
     [{ id: 7 }, id], [{ user_id: { user_id: 7 } }, id], [Object.create({ user_id: 7 }), id],
-    [{ user_id: 7n }, 'A user must be made of what JSON can carry.'], [cyclic, 'A user must be made of what JSON can carry.']
+    [{ user_id: 7n }, 'A user must be serializable as JSON.'], [cyclic, 'A user must be serializable as JSON.']
   ]
   for (const [user, message] of cases) {
     t.throws(() => claimsOf(user, 'user_id'), { code: 'FST_DUAL_TOKEN_USER_INVALID', statusCode: 500, message })
