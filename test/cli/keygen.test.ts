@@ -56,7 +56,7 @@ test('without --alg the key is Ed25519, and RSA keys have 2048 bits', async t =>
   t.equal(Buffer.from(keygen('--alg', 'PS256').jwk.n!, 'base64url').length, 256)
 })
 
-test('the name is the one given, or else nobody else\'s', async t => {
+test('the kid is the given one, or else a unique one', async t => {
   for (const alg of ['EdDSA', 'HS256']) {
     t.equal(keygen('--alg', alg, '--kid', '2026-01.a~b').jwk.kid, '2026-01.a~b')
     t.equal(keygen('--alg', alg, `--kid=${'k'.repeat(256)}`).jwk.kid!.length, 256)
@@ -70,7 +70,7 @@ test('no key is printed twice', async t => {
   }
 })
 
-test('--help says how, and makes no key', async t => {
+test('--help prints the usage, and makes no key', async t => {
   for (const args of [['--help'], ['-h'], ['keygen', '--help'], ['--help', 'nonsense']]) {
     const { output, errors, exitCode } = runCommand(args)
     t.match(output[0], /^Usage: fastify-dual-token keygen /)
@@ -79,7 +79,7 @@ test('--help says how, and makes no key', async t => {
   }
 })
 
-test('a command line that is wrong gets one line that says so, and no key', async t => {
+test('an invalid command line gives one line that says why, and no key', async t => {
   const cases: Array<[string[], string]> = [
     [[], 'The only command is keygen'],
     [['keygn'], 'The only command is keygen'],

@@ -38,7 +38,7 @@ test('a getter cannot show one id to the check and another to the signature', as
   t.strictSame([claims.user_id, claims.user_id], [1, 1])
 })
 
-test('what is no object with a good id is no user', async t => {
+test('anything but an object with a valid id is no user', async t => {
   const object = 'A user must be an object with a user_id.'
   const id = "A user's user_id must be a non-empty string or a safe non-zero integer."
   const cyclic: Record<string, unknown> = { user_id: 7 }
