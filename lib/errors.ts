@@ -1,4 +1,4 @@
-// The table of every error: a code suffix and what went wrong → an error that Fastify answers with.
+// The table of all errors: a code suffix and a reason → an error that Fastify turns into a reply.
 import createError, { type FastifyError } from '@fastify/error'
 
 interface ErrorEntry {
@@ -55,7 +55,7 @@ export interface DualTokenError extends FastifyError {
 const FAULTS = ['OPTION_INVALID', 'USER_INVALID', 'NOT_REGISTERED'] as const
 type Fault = typeof FAULTS[number]
 
-/** Refusals are daily routine and carry no stack frames; only the programmer's faults do. */
+/** Only errors of the programmer have stack frames; refusals are routine and have none. */
 const constructors = new Map(Object.entries(errorTable).map(([suffix, { status, message }]) =>
   [suffix, createError(`FST_DUAL_TOKEN_${suffix}`, message, status, Error, FAULTS.some(fault => fault === suffix))]))
 
@@ -70,10 +70,10 @@ export function createFault (suffix: Fault, sentence: string): DualTokenError {
   return new FaultError(sentence) as DualTokenError
 }
 
-/** Why a client is refused. */
+/** The code suffixes of refusals. */
 export type RefusalSuffix = Exclude<ErrorSuffix, Fault>
 
-/** Makes the error a client is refused with; `reason` becomes its `cause` and never reaches the client. */
+/** Makes the error that refuses a client; `reason` becomes its `cause` and never reaches the client. */
 export type CreateRefusal = (suffix: RefusalSuffix, reason?: string) => DualTokenError
 
 /**

@@ -52,7 +52,7 @@ test('every 401 carries a challenge (RFC 9110 section 15.5.2)', async t => {
   }
 })
 
-test('a 503 says when to come back, and nothing else does (RFC 9110 section 10.2.3)', async t => {
+test('only a 503 carries Retry-After (RFC 9110 section 10.2.3)', async t => {
   for (const suffix of REFUSALS) {
     const { statusCode, headers } = createRefusals(undefined)(suffix)
     t.equal(headers?.['retry-after'], statusCode === 503 ? '1' : undefined, suffix)
@@ -82,7 +82,7 @@ test('the reason is the cause, and not in the message', async t => {
   t.equal(createRefusal('ACCESS_INVALID').cause, undefined)
 })
 
-test('a refusal has no frames, and neither has its reason; a fault has', async t => {
+test('a refusal and its reason have no stack frames; a fault has', async t => {
   const { stackTraceLimit } = Error
   const refusal = createRefusals(undefined)('ACCESS_INVALID', 'signature')
   t.equal(refusal.stack, undefined)
@@ -113,7 +113,7 @@ test('a fault is a 500 that says its sentence as it is', async t => {
   }
 })
 
-test('no code in the table is dead', async t => {
+test('every code in the table is used', async t => {
   const folder = new URL('../lib/', import.meta.url)
   const source = readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter(file => file.endsWith('.ts') && file !== 'errors.ts')

@@ -58,7 +58,7 @@ test('every file of lib is in a room, and every room has its files', async t => 
   t.strictSame([...new Set(files.map(roomOf))].sort(), Object.keys(ROOMS).sort())
 })
 
-test('every import line is understood', async t => {
+test('the test understands every import line', async t => {
   for (const file of files) {
     const source = sourceOf(file)
     t.equal(importsOf(file).length, source.match(/\bfrom '|^import '/gm)?.length ?? 0, file)
@@ -66,7 +66,7 @@ test('every import line is understood', async t => {
   }
 })
 
-test('a room imports the rooms that its line names, and each line names no more than that', async t => {
+test('each room imports exactly the rooms that its line names', async t => {
   for (const [room, allowed] of Object.entries(ROOMS)) {
     const imported = new Set(files.filter(file => roomOf(file) === room).flatMap(neighboursOf).map(roomOf))
     imported.delete(room)
@@ -74,7 +74,7 @@ test('a room imports the rooms that its line names, and each line names no more 
   }
 })
 
-test('no import goes round in a circle, between rooms or between files', async t => {
+test('there are no circular imports, between rooms or between files', async t => {
   const circleIn = (graph: ReadonlyMap<string, readonly string[]>): string | null => {
     const done = new Set<string>()
     const visit = (node: string, path: readonly string[]): string | null => {
@@ -104,7 +104,7 @@ test('the client, which runs in browsers, imports nothing from other packages', 
   }
 })
 
-test('fastify and its plugins are imported as types, but for the one file that each belongs to', async t => {
+test('fastify and its plugins are imported only as types, except in one file each', async t => {
   for (const file of files) {
     for (const { typeOnly, from } of importsOf(file).filter(({ from }) => /^@?fastify\b/.test(from))) {
       t.ok(typeOnly || RUN_TIME.get(file)?.includes(from), `${file} imports ${from}`)

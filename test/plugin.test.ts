@@ -20,7 +20,7 @@ async function statusOf (app: FastifyInstance, url: string, token: string): Prom
   return (await app.inject({ url, headers: bearer(token) })).statusCode
 }
 
-test('the package exports the plugin under two names, and what its options are made with', async t => {
+test('the package exports the plugin under two names, and the helpers for its options', async t => {
   t.strictSame(Object.keys(publicNames).sort(), [
     'decideRotation', 'default', 'defineRoutes', 'dualToken', 'loginRequired', 'memoryStore', 'redisStore', 'refreshRequired', 'withDualToken'
   ])
@@ -71,7 +71,7 @@ test('two instances in sibling contexts refuse the tokens of each other', async 
   t.strictSame((await app.inject({ url: '/root', headers: bearer(one.token) })).json(), { user: false })
 })
 
-test('a guard of one instance judges the requests of another by its own secret', async t => {
+test('a guard of one instance verifies the requests of another with its own secret', async t => {
   const app = createServer(t)
   let guard: FastifyInstance['loginRequired'] | undefined
   await app.register(async context => {
@@ -108,7 +108,7 @@ test('nothing is added but loginRequired, refreshRequired, dualToken and request
   t.notOk(app.hasDecorator('jwt'))
 })
 
-test('an application with a @fastify/jwt of its own keeps working, registered before us or after us', async t => {
+test('an application that uses @fastify/jwt itself keeps working, registered before or after us', async t => {
   const theirs = 'a secret of the application itself, long enough'
   const orders: Record<string, (app: FastifyInstance) => Promise<void>> = {
     before: async app => {
@@ -146,7 +146,7 @@ test('an application with a @fastify/jwt of its own keeps working, registered be
   }
 })
 
-test('jwtVerify of the application, which writes request.user, fools no guard', async t => {
+test('jwtVerify, which writes request.user, does not fool a guard', async t => {
   const theirs = 'a secret of the application itself, long enough'
   const app = createServer(t)
   await app.register(fastifyJwt, { secret: theirs })
@@ -180,7 +180,7 @@ test('a body schema that does not compile fails at boot', async t => {
   await t.rejects(Promise.resolve(app.ready()), { code: 'FST_ERR_SCH_VALIDATION_BUILD' })
 })
 
-test('a ready route that Fastify does not accept fails at boot, and ends no process', async t => {
+test('a ready route that Fastify does not accept fails the boot, and does not crash the process', async t => {
   const { privateKey } = generateKeyPairSync('ed25519')
   const taken: Array<['POST' | 'PUT' | 'DELETE' | 'GET', string]> =
     [['POST', '/authorizations'], ['PUT', '/authorizations'], ['DELETE', '/authorizations'], ['GET', '/.well-known/jwks.json']]
@@ -203,14 +203,14 @@ test('a Buffer is copied: wiping it afterwards changes no secret', async t => {
   t.equal((await app.dualToken.issueTokens({ user_id: 7 })).token, accessToken())
 })
 
-test('of a list of secrets the first signs and all verify', async t => {
+test('in a list of secrets, the first signs and all verify', async t => {
   const { app } = await createApp(t, { secret: [OTHER_SECRET, SECRET] })
   t.equal(await statusOf(app, '/me', accessToken({}, SECRET)), 200)
   t.equal(await statusOf(app, '/me', accessToken({}, OTHER_SECRET)), 200)
   t.equal((await app.dualToken.issueTokens({ user_id: 7 })).token, accessToken({}, OTHER_SECRET))
 })
 
-test('issueTokens rejects what is no user', async t => {
+test('issueTokens rejects an invalid user', async t => {
   const { app } = await createApp(t)
   for (const user of [null, undefined, 'demo', {}, { user_id: 0 }, { user_id: 7, exp: 1 }, { user_id: 7, sid: 'a' }]) {
     const issuing = app.dualToken.issueTokens(user as unknown as DualTokenUser)
@@ -218,7 +218,7 @@ test('issueTokens rejects what is no user', async t => {
   }
 })
 
-test('verifyToken gives the claims of either kind or throws why there are none', async t => {
+test('verifyToken returns the claims of either kind, or throws the reason for a refusal', async t => {
   const { app } = await createApp(t)
   const { verifyToken } = app.dualToken
   t.match(verifyToken(accessToken()), accessClaims())
@@ -239,7 +239,7 @@ test('verifyToken gives the claims of either kind or throws why there are none',
   }
 })
 
-test('the plugin has a name, and asks for Fastify 5', async t => {
+test('the plugin has a name, and requires Fastify 5', async t => {
   const { version } = createRequire(import.meta.url)('fastify/package.json') as { version: string }
   t.match(version, /^5\./)
   const app = createServer(t)

@@ -1,4 +1,4 @@
-// The onRequest hook: request → `request.user`, for every request, open routes included. It never answers and never throws.
+// The onRequest hook: request → `request.user`, for every request, open routes included. It never sends a reply and never throws.
 import type { FastifyRequest, onRequestHookHandler } from 'fastify'
 import { extract } from './extract.ts'
 import type { GuardedRequest } from './types.ts'

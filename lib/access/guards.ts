@@ -12,7 +12,7 @@ export interface Guards {
   readonly refreshRequired: Guard
 }
 
-/** Where an instance keeps its guards, and a route those of its instance. */
+/** The key under which an instance stores its guards, and each of its routes a reference to them. */
 export const GUARDS = Symbol('fastify-dual-token.guards')
 
 type Keeper = { readonly [GUARDS]?: Guards }

@@ -4,7 +4,7 @@ import { runCommand } from './keygen.ts'
 
 const { output, errors, exitCode } = runCommand(process.argv.slice(2))
 process.stdout.on('error', error => {
-  // The reader has gone, or the disk is full.
+  // The reader has closed the pipe, or the disk is full.
   process.stderr.write(`fastify-dual-token: ${error.message}\n`)
   process.exitCode = 1
 })

@@ -1,7 +1,7 @@
-// What follows `fastify-dual-token` on a command line → what to print: a new key, help, or what is wrong.
+// The arguments of `fastify-dual-token` → the text to print: a new key, help, or an error.
 import { createHash, generateKeyPairSync, randomBytes, type JsonWebKey, type KeyObject } from 'node:crypto'
 import { parseArgs } from 'node:util'
-import type { AsymmetricAlgorithm, KeyAlgorithm } from '../keys/types.ts'
+import type { AsymmetricAlgorithm } from '../keys/types.ts'
 
 export interface Printed {
   /** Lines for standard output. */
@@ -14,21 +14,23 @@ export interface Printed {
 const HELP = [
   'Usage: fastify-dual-token keygen [--alg EdDSA|ES256|RS256|PS256|HS256] [--kid <name>]',
   '',
-  'Prints a new key as a JWK, then the same key as lines for the environment. Keep both secret, but for JWT_PUBLIC_KEY.',
+  'Prints a new key as a JWK, then the same key as lines for the environment. Keep everything secret except JWT_PUBLIC_KEY.',
   '',
   '  --alg   the algorithm; default EdDSA. RSA keys have 2048 bits',
-  '  --kid   the name of the key: letters, digits and . _ ~ -; default: its thumbprint (RFC 7638), of a secret a random name',
-  '  --help  prints this'
+  '  --kid   the name of the key: letters, digits and . _ ~ -; default: its thumbprint (RFC 7638), or a random name for HS256',
+  '  --help  prints this help'
 ]
 
 const KID = /^[\w.~-]{1,256}$/
 
-const generators: Readonly<Record<AsymmetricAlgorithm, () => { privateKey: KeyObject, publicKey: KeyObject }>> = {
+const generators = {
   EdDSA: () => generateKeyPairSync('ed25519'),
   ES256: () => generateKeyPairSync('ec', { namedCurve: 'P-256' }),
   RS256: () => generateKeyPairSync('rsa', { modulusLength: 2048 }),
   PS256: () => generateKeyPairSync('rsa', { modulusLength: 2048 })
-}
+} satisfies Partial<Record<AsymmetricAlgorithm, () => { privateKey: KeyObject, publicKey: KeyObject }>>
+
+type Generated = 'HS256' | keyof typeof generators
 
 /** Never throws. */
 export function runCommand (args: readonly string[]): Printed {
@@ -39,7 +41,7 @@ export function runCommand (args: readonly string[]): Printed {
       options: { alg: { type: 'string', default: 'EdDSA' }, kid: { type: 'string' }, help: { type: 'boolean', short: 'h', default: false } }
     })
     if (values.help) return printed(HELP)
-    if (positionals.length !== 1 || positionals[0] !== 'keygen') return wrong('The one command is keygen')
+    if (positionals.length !== 1 || positionals[0] !== 'keygen') return wrong('The only command is keygen')
     if (!isAlgorithm(values.alg)) return wrong('--alg must be EdDSA, ES256, RS256, PS256 or HS256')
     if (values.kid !== undefined && !KID.test(values.kid)) return wrong('--kid must be 1 to 256 letters, digits and . _ ~ -')
     return printed(generateKey(values.alg, values.kid))
@@ -48,7 +50,7 @@ export function runCommand (args: readonly string[]): Printed {
   }
 }
 
-function generateKey (algorithm: KeyAlgorithm, kid: string | undefined): string[] {
+function generateKey (algorithm: Generated, kid: string | undefined): string[] {
   if (algorithm === 'HS256') return generateSecret(kid ?? randomBytes(16).toString('base64url'))
   const { privateKey, publicKey } = generators[algorithm]()
   const publicMembers = publicKey.export({ format: 'jwk' })
@@ -58,7 +60,7 @@ function generateKey (algorithm: KeyAlgorithm, kid: string | undefined): string[
   return [privateJwk, `JWT_PRIVATE_KEY='${privateJwk}'`, `JWT_PUBLIC_KEY='${publicJwk}'`]
 }
 
-/** The environment holds text: the secret is the bytes of a text, so that both forms are one key. */
+/** Makes the secret from the bytes of a text, because environment variables hold text: so the JWK and the variables mean the same key. */
 function generateSecret (kid: string): string[] {
   const secret = randomBytes(32).toString('base64url')
   const jwk = { kid, alg: 'HS256', use: 'sig', kty: 'oct', k: Buffer.from(secret).toString('base64url') }
@@ -70,7 +72,7 @@ export function thumbprintOf ({ crv, e, kty, n, x, y }: JsonWebKey): string {
   return createHash('sha256').update(JSON.stringify({ crv, e, kty, n, x, y })).digest('base64url')
 }
 
-function isAlgorithm (alg: string): alg is KeyAlgorithm {
+function isAlgorithm (alg: string): alg is Generated {
   return alg === 'HS256' || Object.hasOwn(generators, alg)
 }
 

@@ -1,10 +1,10 @@
-// A fetch → one that carries the access token of a sign-in and refreshes it: `fastify-dual-token/client`, for browsers and Node.js.
+// A fetch → a fetch that sends the access token of a sign-in and refreshes it: `fastify-dual-token/client`, for browsers and Node.js.
 import type { AuthorizationFailure, StoredTokens, TokenClient, TokenClientOptions, TokenLocks, Tokens } from './types.ts'
 export type * from './types.ts'
 
-/** A request is sent this often in all while the server answers 503. */
+/** How many times the client sends a request, in total, while the server answers 503. */
 const MOST_TRIES = 3
-/** The client does not wait for a server that asks for a longer pause. Seconds. */
+/** The longest `Retry-After` that the client waits for, in seconds. */
 const LONGEST_PAUSE = 30
 /** Methods that a client may repeat (RFC 9110 section 9.2.2). */
 const IDEMPOTENT = /^(GET|OPTIONS|PUT|DELETE)$/i
@@ -91,7 +91,7 @@ export function createTokenClient (options: TokenClientOptions): TokenClient {
     if (![204, 401, 404].includes(reply.status)) throw new AuthorizationError(reply.status, code)
   }
 
-  /** Refreshes once, however many requests ask for it; resolves to the tokens that are stored then. */
+  /** Refreshes once, however many requests ask for it. Resolves to the tokens in the storage afterwards. */
   function refresh (expired: Tokens): Promise<StoredTokens> {
     refreshing ??= withLock('refresh', () => renew(expired)).finally(() => { refreshing = undefined })
     return refreshing
@@ -109,7 +109,7 @@ export function createTokenClient (options: TokenClientOptions): TokenClient {
     return renewed ?? await giveUp(expired, new AuthorizationError(reply.status, code))
   }
 
-  /** Forgets tokens that are good for nothing any more, and says so, once. */
+  /** Drops tokens that the server no longer accepts, and reports it once. */
   async function giveUp (tokens: Tokens, error: AuthorizationError): Promise<never> {
     if (error.signInRequired) {
       const found = await store(null, tokens)
@@ -118,7 +118,10 @@ export function createTokenClient (options: TokenClientOptions): TokenClient {
     throw error
   }
 
-  /** Stores tokens, one change at a time; with `old`, only in its place. Resolves to what was stored before. Waits for no server. */
+  /**
+   * Stores tokens, one change at a time; with `old`, only if the storage still holds these. Resolves to the previous tokens. Never waits
+   * for a server.
+   */
   function store (tokens: Tokens | null, old?: Tokens): Promise<StoredTokens> {
     const change = async (): Promise<StoredTokens> => {
       const found = await storage.get()
@@ -135,7 +138,7 @@ export function createTokenClient (options: TokenClientOptions): TokenClient {
     return send(sendOnce, () => true)
   }
 
-  /** Sends a request, and again while the server answers 503 and the request may be repeated. */
+  /** Sends a request, and repeats it while the server answers 503 and the request may be repeated. */
   async function send (sendOnce: () => Promise<Response>, mayRepeat: (code?: string) => boolean, signal?: Signal, tries = 1): Promise<Answer> {
     const reply = await sendOnce()
     const code = await codeOf(reply)
@@ -158,7 +161,7 @@ async function codeOf (reply: Response): Promise<string | undefined> {
   return body?.code
 }
 
-/** A stream is used up once it was sent. */
+/** Whether the body is a stream, which can be sent only once. */
 function hasStream (init: RequestInit | undefined): boolean {
   return ['getReader', Symbol.asyncIterator].some(key => key in Object(init?.body))
 }
@@ -167,7 +170,7 @@ function pause (milliseconds: number): Promise<unknown> {
   return new Promise(resolve => setTimeout(resolve, milliseconds))
 }
 
-/** Settles as the outcome does, or rejects as soon as the signal is aborted. */
+/** Settles like the outcome, or rejects as soon as the signal aborts. */
 function unlessAborted<T> (outcome: Promise<T>, signal?: Signal): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     const abort = (): void => reject(signal?.reason)
@@ -177,9 +180,12 @@ function unlessAborted<T> (outcome: Promise<T>, signal?: Signal): Promise<T> {
   })
 }
 
-/** Pages and workers of one origin share a storage. Node.js and Deno have locks too, by which all clients of a process would wait for each other. */
+/**
+ * Pages and workers of one origin share a storage. In Node.js and Deno, which also have locks, all clients of a process would wait
+ * for each other.
+ */
 function locksOfBrowser (): TokenLocks | undefined {
   const scope = globalThis as { isSecureContext?: boolean, navigator?: { locks?: TokenLocks } }
-  // Browsers alone define it, in pages and workers, and offer locks only where it is true.
+  // Only browsers define it, in pages and workers, and they offer locks only where it is true.
   return scope.isSecureContext ? scope.navigator?.locks : undefined
 }

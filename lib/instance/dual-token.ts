@@ -14,7 +14,7 @@ import type { Verify } from '../tokens/verify.ts'
 
 export interface DualTokenParts {
   readonly userIdClaim: string
-  /** Null when there is a secret instead. */
+  /** Null with a `secret`. */
   readonly ring: NamedKeyRing | null
   readonly setKeys: SetKeys
   readonly verify: Verify
@@ -35,7 +35,7 @@ export function createDualToken ({ userIdClaim, ring, setKeys, verify, signIn, r
     throw createFault('OPTION_INVALID', `Option sessions is required for ${name}.`)
   }
 
-  /** Refuses before anything starts that could not be signed in the end. */
+  /** Refuses early, before a call does work whose tokens nobody could sign. */
   function mustSign (name: keyof DualToken): void {
     if (ring?.canSign === false) throw createFault('OPTION_INVALID', `Option keys must begin with a private key for ${name}.`)
   }

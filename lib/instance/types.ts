@@ -12,14 +12,14 @@ export interface IssueOptions<Need extends boolean = boolean> extends ClientOpti
   /** Default true. */
   needRefreshToken?: Need | undefined
   /**
-   * With sessions: the moment, by `performance.now()`, before the credentials were looked at. A `revokeUser` since then refuses the
-   * sign-in. Default: now.
+   * With sessions: the time, by `performance.now()`, before the application checked the credentials. A `revokeUser` since then
+   * refuses the sign-in. Default: now.
    */
   startedAt?: number | undefined
 }
 
 export interface RefreshOptions extends ClientOptions {
-  /** Instead of `routes.loadUser`. */
+  /** Replaces `routes.loadUser` for this call. */
   loadUser?: LoadUser | undefined
 }
 
@@ -41,46 +41,45 @@ export interface DualToken {
    * Makes the tokens of one sign-in.
    *
    * @throws `FST_DUAL_TOKEN_USER_INVALID` when the user has no usable id, names a reserved claim, or does not fit a token; with sessions
-   * also `…STORE_UNAVAILABLE`, or `…LOGIN_REFUSED` when the user was revoked since it began
+   * also `…STORE_UNAVAILABLE`, or `…LOGIN_REFUSED` when `revokeUser` ran since the sign-in began
    */
   issueTokens<Need extends boolean = true> (user: DualTokenUser, options?: IssueOptions<Need>): Promise<TokenReply<Need>>
   /**
-   * The claims of a good token of either kind; look at `refresh`.
+   * Returns the claims of a valid token of either kind; check `refresh`.
    *
    * @throws `FST_DUAL_TOKEN_ACCESS_EXPIRED` or `FST_DUAL_TOKEN_ACCESS_INVALID`; with sessions also `…ACCESS_REVOKED`, or
    * `…STORE_UNAVAILABLE` when the feed of revoked sessions cannot be read
    */
   verifyToken (token: string): Claims
   /**
-   * With `keys`: replaces them all in one step, when every one of them is sound. Tokens of a key that is gone are no
-   * longer good, at once.
+   * With `keys`: replaces all keys in one step, if every new key is valid. Tokens of removed keys become invalid at once.
    *
-   * @throws `FST_DUAL_TOKEN_OPTION_INVALID`, and the keys stay as they were
+   * @throws `FST_DUAL_TOKEN_OPTION_INVALID`; the keys then stay as they were
    */
   setKeys (keys: readonly DualTokenKey[]): void
   /**
    * With sessions: exchanges a refresh token, as `PUT` does.
    *
-   * @returns a pair, or an access token alone when sessions do not rotate
+   * @returns a pair, or only an access token when sessions do not rotate
    * @throws a `FST_DUAL_TOKEN_REFRESH_…` error, or `FST_DUAL_TOKEN_STORE_UNAVAILABLE`: the same token works later
    */
   refreshTokens (refreshToken: string, options?: RefreshOptions): Promise<PairReply | AccessReply>
   /**
-   * With sessions: those of a user that live, the last used first.
+   * With sessions: lists the live sessions of a user, most recently used first.
    *
    * @throws `FST_DUAL_TOKEN_USER_INVALID` when it is no user's id
    */
   listSessions (userId: UserId): Promise<Session[]>
   /**
-   * With sessions: ends one, at once on this process, on all others within `pollInterval`.
+   * With sessions: ends one session, at once on this process and within `pollInterval` on all others.
    *
-   * @returns false when there can be no session of that id
+   * @returns false when the id cannot be that of a session
    */
   revokeSession (sessionId: string): Promise<boolean>
   /**
-   * With sessions: ends all of a user's, and refuses sign-ins that began before.
+   * With sessions: ends all sessions of a user, and refuses sign-ins that began before the call.
    *
-   * @returns how many were ended
+   * @returns the number of sessions ended
    * @throws `FST_DUAL_TOKEN_USER_INVALID` when it is no user's id
    */
   revokeUser (userId: UserId): Promise<number>

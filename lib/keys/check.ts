@@ -1,10 +1,10 @@
-// The `keys` option, or what `setKeys` is given → a list of checked keys, or one clear sentence.
+// The `keys` option, or the argument of `setKeys` → a list of checked keys, or one clear sentence.
 import type { KeyObject } from 'node:crypto'
 import { createFault } from '../errors.ts'
-import { readPrivateKey, readPublicKey, readSecretKey } from './parse.ts'
+import { ASYMMETRIC_ALGORITHMS, readPrivateKey, readPublicKey, readSecretKey } from './parse.ts'
 import type { AsymmetricAlgorithm } from './types.ts'
 
-/** A shared secret; one of the `secret` option has no `kid`. */
+/** A shared secret; without a `kid` when it comes from the `secret` option. */
 export interface SecretRingKey {
   readonly kid: string | undefined
   readonly algorithm: 'HS256'
@@ -26,7 +26,6 @@ export type RingKey = SecretRingKey | PublicRingKey
 export type RingKeys = readonly [RingKey, ...RingKey[]]
 
 const MAX_KID = 256
-const ASYMMETRIC: ReadonlySet<unknown> = new Set<AsymmetricAlgorithm>(['RS256', 'PS256', 'ES256', 'EdDSA'])
 
 /** @throws `FST_DUAL_TOKEN_OPTION_INVALID` */
 export function readKeys (list: unknown): RingKeys {
@@ -65,7 +64,7 @@ function readKey (value: unknown, name: string): RingKey {
     const source = readSecretKey({ name: `${name}.secret`, value: secret })
     return Object.freeze({ kid: kidOf(name, kid, source.kid), algorithm, secret: source.key })
   }
-  if (!isAsymmetric(algorithm)) throw flaw(`${name}.algorithm`, 'must be HS256, RS256, PS256, ES256 or EdDSA')
+  if (!isAsymmetric(algorithm)) throw flaw(`${name}.algorithm`, `must be one of HS256, ${ASYMMETRIC_ALGORITHMS.join(', ')}`)
   if (secret !== undefined) throw flaw(`${name}.secret`, `must not be set for ${algorithm}`)
   return readPair(name, kid, algorithm, privateKey, publicKey)
 }
@@ -87,10 +86,10 @@ function readPair (name: string, kid: unknown, algorithm: AsymmetricAlgorithm, p
 }
 
 function isAsymmetric (algorithm: unknown): algorithm is AsymmetricAlgorithm {
-  return ASYMMETRIC.has(algorithm)
+  return ASYMMETRIC_ALGORITHMS.some(name => name === algorithm)
 }
 
-/** Reads the `kid` of a key, which its JWKs must not contradict. */
+/** Reads the `kid` of a key; its JWKs must not name another one. */
 function kidOf (name: string, ...given: unknown[]): string {
   const [kid, ...others] = new Set(given.filter(kid => kid !== undefined))
   if (kid === undefined) throw flaw(`${name}.kid`, 'is required')

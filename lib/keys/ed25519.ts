@@ -5,8 +5,8 @@ const D = 3709570593466943934313808350875456518954211387984321901638878553308594
 const SIGN_BIT = 2n ** 255n
 
 /**
- * Whether it is a point on the curve, spelt canonically, and not one of the eight of small order: for those, some
- * signatures are good for any message.
+ * Whether the bytes are the canonical encoding of a point on the curve that is not one of the eight of small order: with
+ * such a point, some signatures are valid for any message.
  */
 export function isSoundPoint (bytes: Uint8Array): boolean {
   const y = BigInt(`0x${Buffer.from(bytes).reverse().toString('hex')}`) % SIGN_BIT
@@ -15,7 +15,7 @@ export function isSoundPoint (bytes: Uint8Array): boolean {
   // x² = u / v
   const u = modulo(yy - 1n)
   const v = modulo(D * yy + 1n)
-  // Orders 1 and 2 are y = ±1, order 4 is y = 0, order 8 is what doubles to that: x² = -y².
+  // Orders 1 and 2 are y = ±1, order 4 is y = 0, order 8 doubles to y = 0: x² = -y².
   if (u === 0n || y === 0n || modulo(u + v * yy) === 0n) return false
   return isSquare(modulo(u * v))
 }

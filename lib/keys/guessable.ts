@@ -1,12 +1,12 @@
 // A text → whether it is easy to guess: repetition, runs along the keyboard, placeholder words.
 
-/** Rows along which people type; only their letters and digits. */
+/** The letters and digits of keyboard rows. */
 const ROWS = [
   'abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz', '01234567890123456789', 'qwertyuiop', 'qwertzuiop', 'azertyuiop', 'asdfghjkl', 'zxcvbnm',
   'qwertyuiopasdfghjklzxcvbnm', '1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik9ol0p', '1q2w3e4r5t6y7u8i9o0p'
 ].flatMap(row => [row, [...row].reverse().join('')])
 
-/** A run of this length is no accident. */
+/** The shortest run that counts; shorter ones are accidents. */
 const RUN = 4
 
 const WORDS = `
@@ -22,7 +22,7 @@ const WORDS = `
   32 64 123 128 256 512 1234 12345 123456 2023 2024 2025 2026
 `.trim().split(/\s+/)
 
-/** A text is easy to guess when words or runs make up this part of it. */
+/** The share of words or runs that makes a text easy to guess. */
 const MOST = 0.8
 
 /** Whether a text repeats a shorter one; the last repetition may be cut off. */

@@ -159,7 +159,7 @@ const TABLE = [
   '0Pyp/sgXZal+FDX+ypaToq9E9f8dCGp0s3yM/0GVQCivlCz/ZWEWlSkvP/9l7YZFoGCF/2gFaV7CsYj/e839UtQfMv+Buhd182qa/+BU/nrgy23/9npaj8NSDw=='
 ].join('')
 
-/** Whether a text is one of them, white space around it apart. The table is decoded at each call: secrets are looked at when a server starts. */
+/** Whether a text, trimmed, is in the table. Decodes the table at each call, because servers check secrets only at boot. */
 export function isLeaked (secret: string): boolean {
   const table = Buffer.from(TABLE, 'base64')
   const wanted = createHash('sha256').update(secret.trim()).digest().subarray(0, PREFIX)

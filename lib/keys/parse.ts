@@ -1,4 +1,4 @@
-// A PEM, a JWK or a KeyObject, as configured → the key in it, checked against the algorithm it is to serve, or one clear sentence.
+// A PEM, a JWK or a KeyObject, as configured → the key in it, checked for its algorithm, or one clear sentence.
 import { createPrivateKey, createPublicKey, KeyObject, sign, verify, type JsonWebKey } from 'node:crypto'
 import { isSoundPoint } from './ed25519.ts'
 import { createFault } from '../errors.ts'
@@ -25,13 +25,15 @@ const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']
 const MIN_MODULUS = 2048
 const MIN_EXPONENT = 65_537n
 
-/** What node:crypto calls the key of an algorithm, and how to say it. */
+/** The key type that node:crypto reports for the keys of each algorithm, and its name in error messages. */
 const KINDS: Readonly<Record<AsymmetricAlgorithm, { readonly type: string, readonly named: string }>> = {
   RS256: { type: 'rsa', named: 'an RSA key' },
   PS256: { type: 'rsa', named: 'an RSA key' },
   ES256: { type: 'ec', named: 'an EC key on the curve P-256' },
   EdDSA: { type: 'ed25519', named: 'an Ed25519 key' }
 }
+
+export const ASYMMETRIC_ALGORITHMS: readonly string[] = Object.keys(KINDS)
 
 /** @throws `FST_DUAL_TOKEN_OPTION_INVALID` */
 export function readSecretKey (given: Given): Source<Buffer> {
@@ -71,7 +73,7 @@ export function readPublicKey (given: Given, algorithm: AsymmetricAlgorithm): So
   return { key, kid }
 }
 
-/** One half, of the kind that the algorithm needs. */
+/** Reads one half of a key pair and checks that it fits the algorithm. */
 function readHalf (given: Given, algorithm: AsymmetricAlgorithm, half: Half): Source<KeyObject> & { jwk: JsonWebKey | null } {
   const jwk = jwkOf(given.value)
   const value = jwk ?? given.value
@@ -81,12 +83,12 @@ function readHalf (given: Given, algorithm: AsymmetricAlgorithm, half: Half): So
   const { type, named } = KINDS[algorithm]
   const found = attempt(() => {
     const key = load(value, half)
-    // Throws for the point at infinity. Node.js 20 crashes when it is asked for the details or the JWK of such a key.
+    // Throws for the point at infinity. Node.js 20 crashes when the details or the JWK of such a key are read.
     key?.export({ type: half === 'private' ? 'pkcs8' : 'spki', format: 'der' })
     return key
   })
   if (found !== null && !isOfType(found, type)) throw complaint(given, `must be ${named} for ${algorithm}`)
-  // Goes through JWK and back, so that the engine sees one spelling of every key.
+  // Converts to JWK and back, so that the engine sees one encoding of every key.
   const key = found && attempt(() => load(found.export({ format: 'jwk' }), half))
   if (key === null) {
     const onCurve = type === 'rsa' ? '' : ', its point on the curve'
@@ -134,7 +136,7 @@ function checkStrength (given: Given, publicKey: KeyObject): void {
   }
 }
 
-/** What a JWK says of its own use (RFC 7517 section 4). */
+/** Checks that a JWK allows this use (RFC 7517 section 4). */
 function checkMembers (given: Pick<Given, 'name'>, { use, key_ops: operations, alg }: JsonWebKey, algorithm: KeyAlgorithm, needed: Operation[]): void {
   if (use !== undefined && use !== 'sig') throw complaint(given, 'must be a JWK whose use is sig')
   if (operations !== undefined && !(Array.isArray(operations) && needed.every(operation => operations.includes(operation)))) {

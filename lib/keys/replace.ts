@@ -1,15 +1,15 @@
-// New keys → the key ring of a running server, checked as at boot and then changed in one step.
+// New keys → the key ring of a running server, checked as at boot and then replaced in one step.
 import { createFault } from '../errors.ts'
 import { canSign, isSymmetric, readKeys } from './check.ts'
 import type { NamedKeyRing } from './ring.ts'
 
-/** Throws `FST_DUAL_TOKEN_OPTION_INVALID`, and then nothing has changed. */
+/** Throws `FST_DUAL_TOKEN_OPTION_INVALID` and then changes nothing. */
 export type SetKeys = (keys: unknown) => void
 
 export interface SetKeysParts {
-  /** Null when there is a secret instead. */
+  /** Null with a `secret`. */
   readonly ring: NamedKeyRing | null
-  /** Whether the ready routes are there. */
+  /** Whether the first key must be able to sign, because there are ready routes. */
   readonly mustSign: boolean
   /** Empties the cache of verified tokens: some may be signed by a removed key. */
   readonly forget: () => void

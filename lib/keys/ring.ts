@@ -8,7 +8,7 @@ export interface KeyRing {
   /** Signs with the first key. */
   sign (claims: object): string
   /**
-   * Returns the keys to try, in order; none when no key of the ring writes such a header.
+   * Returns the keys to try, in order; none if no key of the ring produces such a header.
    *
    * @param header the first segment of a token
    * @throws SyntaxError when it is not JSON

@@ -5,7 +5,7 @@ const PRIMES = [
   149, 151, 157, 163, 167
 ]
 
-/** Such primes, and their product, are powers of 65537 modulo many small primes. A sound key looks like this once in 200 million. */
+/** Such primes, and their product, are powers of 65537 modulo many small primes. Of 200 million sound keys, one looks like this. */
 const RESIDUES = PRIMES.map(prime => {
   const powers = new Set<bigint>()
   for (let power = 1; !powers.has(BigInt(power)); power = power * 65_537 % prime) powers.add(BigInt(power))

@@ -5,7 +5,7 @@ import { isLeaked } from './leaked.ts'
 
 const MIN_BYTES = 32
 
-/** Random secrets have more, in any encoding. */
+/** Random secrets have more different characters than this, in any encoding. */
 const MIN_DIFFERENT = 8
 
 /** Copies the bytes of a secret; a string is UTF-8. */
@@ -34,7 +34,7 @@ export function secretFlaw (secret: string | Uint8Array): string | null {
 
 const DER_TYPES = ['spki', 'pkcs1', 'pkcs8', 'sec1'] as const
 
-/** Whether bytes are the DER of a key, as a PEM holds it. */
+/** Whether the bytes are a key in DER, the content of a PEM. */
 function isDer (bytes: Buffer): boolean {
   return bytes[0] === 0x30 && DER_TYPES.some(type => {
     const key = { key: bytes, format: 'der' as const }

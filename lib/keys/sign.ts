@@ -40,7 +40,7 @@ export function createKeyFactory (fastify: FastifyInstance): CreateKey {
   }
 }
 
-/** What the engine takes: the bytes of a secret, or PEM. */
+/** The key in the format of the engine: the bytes of a secret, or PEM. */
 function secretOf (key: RingKey): Buffer | { private?: string, public: string } {
   if (isSymmetric(key)) return key.secret
   return {

@@ -6,12 +6,12 @@ import type { AsymmetricAlgorithm } from './types.ts'
 /**
  * Verifies a signature with a key and its one algorithm.
  *
- * @param input what is signed: the first two segments of a token, as they were sent
- * @param signature the third one
+ * @param input the signed text: the first two segments of a token, as sent
+ * @param signature the third segment
  */
 export type VerifySignature = (input: string, signature: string) => boolean
 
-/** What node:crypto has to be told of an algorithm, beside its hash. */
+/** The parameters of each algorithm for node:crypto, besides the hash. */
 const PARAMETERS = {
   RS256: { padding: constants.RSA_PKCS1_PADDING },
   PS256: { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST },
@@ -38,7 +38,7 @@ function createCheckSignature ({ algorithm, publicKey }: PublicRingKey) {
   return (input: string, given: Buffer): boolean => verify(hash, Buffer.from(input), parameters, given)
 }
 
-/** Bytes: that of the modulus, or of two numbers of 32. */
+/** The length of a signature in bytes: that of the RSA modulus, or twice 32. */
 function lengthOf ({ publicKey }: PublicRingKey): number {
   const bits = publicKey.asymmetricKeyDetails!.modulusLength
   return bits === undefined ? 64 : Math.ceil(bits / 8)

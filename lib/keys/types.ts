@@ -5,14 +5,14 @@ export type AsymmetricAlgorithm = 'RS256' | 'PS256' | 'ES256' | 'EdDSA'
 
 export type KeyAlgorithm = 'HS256' | AsymmetricAlgorithm
 
-/** A JWK (RFC 7517). The types of Node.js have one too, of another name and shape from version to version. */
+/** A JWK (RFC 7517). Node.js has its own type, but its name and shape differ between versions. */
 export interface Jwk extends Partial<Record<JwkMember, string | undefined>> {
   key_ops?: readonly string[] | undefined
 }
 
 type JwkMember = 'kty' | 'kid' | 'alg' | 'use' | 'crv' | 'x' | 'y' | 'd' | 'n' | 'e' | 'p' | 'q' | 'dp' | 'dq' | 'qi' | 'k'
 
-/** A key's text: an unencrypted PEM (PKCS#8, SPKI), a JWK (RFC 7517) or what node:crypto has made of either. */
+/** A key: an unencrypted PEM (PKCS#8, SPKI), a JWK (RFC 7517) or a KeyObject of node:crypto. */
 export type KeySource = string | Uint8Array | Jwk | KeyObject
 
 interface Named {
@@ -20,19 +20,19 @@ interface Named {
   kid?: string | undefined
 }
 
-/** A key that whoever can verify can also sign with. */
+/** A shared secret: everyone who can verify with it can also sign. */
 export interface SymmetricKey extends Named {
   algorithm: 'HS256'
   /** At least 32 bytes; a string is its UTF-8 bytes, not a PEM. */
   secret: KeySource
 }
 
-/** A key pair, or its public half: that verifies, and cannot sign. */
+/** A key pair, or only its public half, which verifies but cannot sign. */
 export interface AsymmetricKey extends Named {
   /** `EdDSA` is Ed25519, `ES256` is P-256, `RS256` and `PS256` are RSA of at least 2048 bits. */
   algorithm: AsymmetricAlgorithm
   privateKey?: KeySource | undefined
-  /** Of a private key it is known without. */
+  /** Not needed beside a private key. */
   publicKey?: KeySource | undefined
 }
 

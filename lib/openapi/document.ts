@@ -4,7 +4,7 @@ import { errorSchema, repliesOf, type DescribedError } from './replies.ts'
 
 /** The description of a guard, and so of every route that it guards, or of a ready route. */
 export interface Description {
-  /** The scheme of the token that is asked for. */
+  /** The security scheme of the token that the route needs. */
   readonly scheme?: keyof typeof SCHEMES
   readonly errors: readonly DescribedError[]
   /** Members of a route's schema for the document only. */

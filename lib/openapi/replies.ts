@@ -41,8 +41,8 @@ interface Facts {
 }
 
 /**
- * For documents that have `errorSchema` among their components, and for these alone: were a route itself to have such replies,
- * Fastify would cut the application's own errors to their shape.
+ * Only for documents that have `errorSchema` among their components: if a route itself had such replies, Fastify would
+ * serialize the application's own errors in their shape.
  */
 export function repliesOf (errors: readonly DescribedError[]): Record<string, object> {
   const byStatus = new Map<number, Facts[]>()

@@ -9,18 +9,28 @@ import { readRoutes, type RouteSettings } from './routes.ts'
 import { readSecret, secretFlaw } from '../keys/secret.ts'
 import type { SessionSettings } from '../sessions/settings.ts'
 import { readSessions } from './sessions.ts'
-import type { TokenSettings } from '../tokens/settings.ts'
 import { RESERVED_CLAIMS } from '../tokens/user.ts'
 
 /** The options, validated and complete; durations in seconds. */
-export interface Settings extends TokenSettings {
-  /** None beside keys. */
+export interface Settings {
+  /** Empty when there are keys. */
   readonly secrets: readonly Buffer[]
   readonly keys: RingKeys | null
+  readonly accessLifetime: number
+  readonly refreshLifetime: number
+  readonly userIdClaim: string
+  readonly issuer: string | undefined
+  readonly audience: string | undefined
+  readonly clockTolerance: number
+  /** How far the clocks of two nodes may differ before they refuse each other's fresh tokens. */
+  readonly skew: number
   readonly realm: string | undefined
+  readonly cache: number
   readonly routes: RouteSettings | null
   readonly jwks: JwksSettings | null
   readonly sessions: SessionSettings | null
+  /** The clock in milliseconds. */
+  readonly now: () => number
 }
 
 const MIN_SKEW = 60

@@ -5,7 +5,7 @@ import type { DualTokenRoutes } from './types.ts'
 
 export interface RouteSettings {
   readonly path: string
-  /** Of the credentials, as the application's validator takes it; undefined: any JSON object. */
+  /** The schema of the credentials, for the application's validator; undefined: any JSON object. */
   readonly body: object | undefined
   readonly login: DualTokenRoutes['login']
   readonly loadUser: DualTokenRoutes['loadUser'] | undefined

@@ -16,7 +16,7 @@ export interface DualTokenRoutes<Body = unknown> extends PassedOn {
   body?: Body | undefined
   /** Credentials → the user, or null (or false) to refuse them. What it throws goes to the application's error handler. */
   login (body: LoginBody<Body>, request: FastifyRequest): Awaitable<DualTokenUser | Nobody>
-  /** User id → the user as of now, or null when there is none any more. Default: the id alone. */
+  /** User id → the user as of now, or null when the user no longer exists. Default: only the id. */
   loadUser?: LoadUser | undefined
   /** Shorthand for `schema.tags`; default `['authorizations']`. */
   tags?: string[] | undefined
@@ -37,13 +37,13 @@ type LoginBody<Body> =
 export interface DualTokenSessions {
   /** `memoryStore()`, `redisStore(client)` or a store of your own. */
   store: SessionStore
-  /** Renew the refresh token at each refresh; default true. False: it serves its whole life, but can be revoked. */
+  /** Renew the refresh token at each refresh; default true. False: it stays the same, but can be revoked. */
   rotate?: boolean | undefined
-  /** How long a refresh token still serves after its successor was made; default 10. */
+  /** How long a refresh token still works after its successor was made; default 10. */
   grace?: number | string | undefined
-  /** How long it still serves when its successor was never used, because the reply was lost; default `'24h'`. */
+  /** How long a refresh token still works if its successor was never used, because the reply was lost; default `'24h'`. */
   recovery?: number | string | undefined
-  /** Each refresh renews the refresh token's life; default false: it ends at a fixed time after sign-in. */
+  /** Each refresh renews the lifetime of the refresh token; default false: it ends at a fixed time after sign-in. */
   sliding?: boolean | undefined
   /** The longest life of a sliding session, from sign-in; default `'90d'`. */
   maxLifetime?: number | string | undefined
@@ -51,7 +51,7 @@ export interface DualTokenSessions {
   pollInterval?: number | string | undefined
   /** How long the feed may be unreadable before `onStale` counts; default `'5m'`. */
   maxStaleness?: number | string | undefined
-  /** Then guards answer 503 (`'deny'`, default), or go on (`'allow'`). */
+  /** After `maxStaleness`, guards answer 503 (`'deny'`, default) or go on (`'allow'`). */
   onStale?: 'deny' | 'allow' | undefined
   /** How long the store may take before a sign-in, refresh or logout answers 503; default 1. */
   storeTimeout?: number | string | undefined
@@ -63,7 +63,7 @@ export interface DualTokenSessions {
 export interface DualTokenJwks {
   /** Default `/.well-known/jwks.json`. */
   path?: string | undefined
-  /** How long others may keep it: seconds, or a string such as `'5m'`; default 300. */
+  /** How long caches may keep the key set: seconds, or a string such as `'5m'`; default 300. */
   maxAge?: number | string | undefined
 }
 
@@ -75,10 +75,10 @@ interface SecretOptions {
 }
 
 interface KeyOptions {
-  /** Named keys instead of a `secret`: the first signs, all verify; without a private key first, nothing is issued here. */
+  /** Named keys instead of a `secret`: the first signs, all verify; if the first one has no private key, this server issues no tokens. */
   keys: readonly DualTokenKey[]
   secret?: undefined
-  /** Serves the public keys, to all; default false. */
+  /** Serves the public keys to everyone; default false. */
   jwks?: boolean | DualTokenJwks | undefined
 }
 
@@ -95,9 +95,9 @@ interface OtherOptions<Body> {
   audience?: string | undefined
   /** Seconds, 0 to 60; default 0. */
   clockTolerance?: number | undefined
-  /** Named in the `WWW-Authenticate` challenge. */
+  /** The realm of the `WWW-Authenticate` challenge. */
   realm?: string | undefined
-  /** How many verified tokens are remembered; default 10,000; 0 turns it off. */
+  /** How many verified tokens the cache holds; default 10,000; 0 turns it off. */
   cache?: number | undefined
   /** The ready routes; absent or false: none. */
   routes?: DualTokenRoutes<Body> | false | undefined

@@ -7,10 +7,10 @@ import type { Guard } from '../access/types.ts'
 
 type SchemaErrorFormatter = NonNullable<RouteShorthandOptions['schemaErrorFormatter']>
 
-/** Bytes; no credentials are longer. */
+/** In bytes; no credentials are longer. */
 const BODY_LIMIT = 16 * 1024
 
-/** What is one ready route's own. */
+/** The parts that differ between the ready routes. */
 export interface ReadyRoute {
   readonly guard?: Guard
   readonly summary: string
@@ -38,8 +38,8 @@ export function optionsOf ({ schema, passedOn }: RouteSettings, route: ReadyRout
 }
 
 /**
- * Keeps every reply out of caches, errors included (RFC 6749 section 5.1). It runs first, for hooks that break a reply on its way out, and
- * last, for a reply that was refused before or says otherwise.
+ * Keeps every reply out of caches, errors included (RFC 6749 section 5.1). It runs as the first hook, in case a later hook breaks the
+ * reply, and as the last one, in case an earlier one refused the request or set the header itself.
  */
 async function forbidStoring (_request: unknown, reply: FastifyReply): Promise<void> {
   reply.header('cache-control', 'no-store')

@@ -14,7 +14,7 @@ export type Refresh = (claims: RefreshClaims, client: Client, options: LoadOptio
 
 export interface LoadOptions {
   readonly request?: FastifyRequest | undefined
-  /** Instead of that of the ready routes. */
+  /** Replaces the `loadUser` of the ready routes. */
   readonly loadUser?: LoadUser | undefined
 }
 

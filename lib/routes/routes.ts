@@ -27,7 +27,7 @@ const PairReplySchema = Type.Object({
   refresh_token: Type.String({ description: 'It is exchanged for a new access token, and does nothing else', examples: [REFRESH_TOKEN] })
 }, { description: 'Both tokens' })
 
-/** What the routes are made of. */
+/** The parts that the routes use. */
 export interface RouteParts extends Omit<SessionRouteParts, 'sessions'> {
   readonly sessions: Sessions | null
   readonly signIn: SignIn

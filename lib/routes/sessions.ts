@@ -30,7 +30,7 @@ const SessionsReplySchema = Type.Object({
 const DELETE_ERRORS = ['FST_ERR_CTP_BODY_TOO_LARGE', 'STORE_UNAVAILABLE'] as const
 const IdSchema = Type.Object({ id: Type.String({ description: 'The `id` of a session in the list' }) })
 
-/** What the routes are made of. */
+/** The parts that the routes use. */
 export interface SessionRouteParts {
   readonly userIdClaim: string
   readonly sessions: Sessions

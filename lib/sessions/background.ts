@@ -3,7 +3,7 @@
 const AT_A_TIME = 16
 const WAITING = 10_000
 
-/** Runs a task soon. Drops it when a task of the same key waits or runs, when too many wait, or when it fails: the caller comes again. */
+/** Runs a task soon. Drops it when a task of the same key waits or runs, when too many wait, or when it fails: the caller tries again later. */
 export type Background = (key: string, task: () => Promise<void>) => void
 
 export function createBackground (): Background {
@@ -16,7 +16,7 @@ export function createBackground (): Background {
     try {
       await task()
     } catch {
-      // The store is out of reach: the feed says so in the log, and the next request tells it again.
+      // The store is unreachable: the feed logs this, and the next request tries again.
     }
     running.delete(key)
     const [next] = waiting

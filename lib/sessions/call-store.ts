@@ -3,8 +3,8 @@ import type { CreateRefusal } from '../errors.ts'
 import type { SessionStore } from './store.ts'
 
 /**
- * How many calls may be unsettled at once, timed-out ones included: the store's client keeps each in memory until it is answered. Those
- * that end sessions are made when others no longer are; reads of the feed count apart, so that neither keeps the other out.
+ * How many calls may be unsettled at once, timed-out ones included: the store's client keeps each in memory until it is answered. Calls that end sessions
+ * have a higher limit than others, and reads of the feed have their own, so that none keeps the others out.
  */
 const MOST = { ordinary: 1000, ending: 2000, reading: 10 }
 

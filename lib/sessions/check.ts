@@ -11,7 +11,7 @@ import { sessionOf } from '../tokens/session-claims.ts'
 
 const STALE = refused('UNAVAILABLE', 'the feed of revoked sessions is stale')
 const ENDED = refused('REVOKED', 'session ended')
-/** The session may live or not: a refresh tells. */
+/** The process cannot tell whether the session is live; a refresh can. */
 const FORGOTTEN = refused('EXPIRED', 'issued before the store remembers')
 const OUTLIVED = refused('EXPIRED', 'older than any token of our lifetime')
 
@@ -54,7 +54,7 @@ export function createCheckSession ({ settings, now, userIdOf, feed, callStore, 
     })
   }
 
-  /** The store may have lost the logout. Not as an ending: who signs out for the first time comes first. */
+  /** Repeats a sign-out that the store may have lost, as an ordinary call, because first sign-outs have priority. */
   function revokeAgain (claims: Claims, sessionId: string): void {
     emit('refused', sessionId, { userId: userIdOf(claims), reason: 'revoked' })
     background(sessionId, async () => {

@@ -5,7 +5,7 @@ import { createFault } from '../errors.ts'
 
 const BOOT_PATIENCE = 5000
 const BOOT_PAUSE = 50
-/** Parts of the time that Fastify gives it. */
+/** Shares of `pluginTimeout`. */
 const LONG = 0.5
 const TOO_LONG = 0.9
 

@@ -1,12 +1,12 @@
 // Long work → the same work in slices, so that it does not block the event loop.
 import { setImmediate as nextTurn } from 'node:timers/promises'
 
-/** Steps between two turns of the event loop: a millisecond of them. */
+/** Steps between two turns of the event loop; they take about a millisecond. */
 export const SLICE = 2_000
 
 /**
- * @param steps the work; it yields after each step, and finds its own end whatever happens between two slices
- * @returns a function that begins the work, and goes through its first slice at once; nothing happens while it is under way
+ * @param steps the work; it yields after each step, and must tolerate any change between two slices
+ * @returns a function that starts the work and runs the first slice at once; it does nothing while the work is running
  */
 export function createSliced (steps: () => Iterable<unknown>): () => Promise<void> {
   let isRunning = false

@@ -24,7 +24,7 @@ export interface TellAgain {
 export function createTellAgain (
   remembered: ReadonlyMap<string, unknown>, revoke: (sessionId: string) => Promise<unknown>, onDone: (count: number) => void
 ): TellAgain {
-  /** Null when there is nothing to tell. */
+  /** The ids that the feed has reported in this epoch; null when there is nothing to check. */
   let told: Set<string> | null = null
   let isRunning = false
   let count = 0

@@ -150,12 +150,12 @@ export function memoryStore ({ maxSessions = 100_000 }: { maxSessions?: number }
 function createMemoryFeed () {
   const epoch = randomUUID()
   const listeners = new Set<(sessionIds: readonly string[]) => void>()
-  /** In order of revocation. Entries before `first` are forgotten, and cut off now and then. */
+  /** In order of revocation. Entries before `first` are forgotten, and removed from time to time. */
   let told: Array<{ id: string, forgetAt: number }> = []
   let first = 0
   /** Keeps a client that returns with an ended session again and again from filling the memory. */
   const remembered = new Set<string>()
-  /** How many entries were cut off. */
+  /** How many entries were removed. */
   let gone = 0
   let beganAt: number | undefined
   let readAt = 0

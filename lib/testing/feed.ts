@@ -1,10 +1,10 @@
-// The contract of `revokedSince` and `subscribe`: whoever reads the feed misses no revocation.
+// The contract of `revokedSince` and `subscribe`: a reader of the feed misses no revocation.
 import assert from 'node:assert/strict'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createRandom } from '../tokens/session-claims.ts'
 import { GRACE, type Setting } from './setting.ts'
 
-/** Milliseconds within which a push must come; a store that works is far from it. */
+/** Milliseconds within which a push must arrive; a working store needs far less. */
 const PATIENCE = 10_000
 
 export const feedCases = {
@@ -123,7 +123,7 @@ export const feedCases = {
   }
 }
 
-/** Runs a step with the ids that are pushed, once a revocation of this case was; not at all for a store that does not push. */
+/** Runs a step with the pushed ids, after the first push of this case has arrived. Skips the step for a store that does not push. */
 async function whileListening ({ store, revoke }: Setting, step: (heard: ReadonlySet<string>) => Promise<void>): Promise<void> {
   if (store.subscribe === undefined) return
   const heard = new Set<string>()
@@ -131,7 +131,7 @@ async function whileListening ({ store, revoke }: Setting, step: (heard: Readonl
   const unsubscribe = store.subscribe(ids => { for (const id of ids) heard.add(id) })
   try {
     await untilPushed(async turn => {
-      // A subscription may take a while to be there: what is revoked before goes unheard. Ever rarer, so that few are enough.
+      // A subscription may take a while to start, and misses earlier revocations. So this revokes again, ever less often.
       if (turn === 2 ** told.length) {
         told.push(createRandom())
         await revoke(told.at(-1)!)
@@ -144,7 +144,7 @@ async function whileListening ({ store, revoke }: Setting, step: (heard: Readonl
   }
 }
 
-/** @param isSo asked at every turn of the event loop, that it is told the number of */
+/** @param isSo called at every turn of the event loop, with the number of the turn */
 async function untilPushed (isSo: (turn: number) => boolean | Promise<boolean>): Promise<void> {
   const giveUpAt = performance.now() + PATIENCE
   for (let turn = 1; !await isSo(turn); turn++) {

@@ -1,4 +1,4 @@
-// A session store → the cases of the contract that it must keep, for any test runner: `fastify-dual-token/testing`.
+// A session store → the cases of the contract, for any test runner: `fastify-dual-token/testing`.
 import { endingCases } from './ending.ts'
 import { feedCases } from './feed.ts'
 import { lifetimeCases } from './lifetime.ts'
@@ -16,7 +16,7 @@ export type { OptionalDuty } from './duties.ts'
 export type { StoreContractOptions } from './setting.ts'
 export type { SessionStore } from '../sessions/store.ts'
 
-/** One sentence of the contract. */
+/** One case of the contract. */
 export interface ContractCase {
   readonly name: string
   /** The optional duty that the sentence belongs to; null: every store must keep it. */
@@ -29,7 +29,7 @@ export interface ContractCase {
   run (): Promise<boolean>
 }
 
-/** Gives a store to one case, that closes it with its `close`. It may share its place with others: the ids of users and sessions are random. */
+/** Makes a store for one case, which calls its `close` at the end. Stores may share a database, because the ids of users and sessions are random. */
 export type CreateStore = () => SessionStore | Promise<SessionStore>
 
 const CASES: ReadonlyArray<Readonly<Record<string, (setting: Setting) => Promise<void>>>> = [
@@ -37,7 +37,7 @@ const CASES: ReadonlyArray<Readonly<Record<string, (setting: Setting) => Promise
 ]
 
 /**
- * The contract of a session store, sentence by sentence. Each case is independent of the others. Nothing waits for time to go by.
+ * The contract of a session store, case by case. The cases are independent, and none waits for time to pass.
  *
  * @example
  * ```ts

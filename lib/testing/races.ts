@@ -10,7 +10,7 @@ function times<T> (count: number, step: () => T): T[] {
   return Array.from({ length: count }, step)
 }
 
-/** That one call made the successor and all others were given the same one. */
+/** Asserts that one call made the successor and that all others got the same one. */
 function assertOneSuccessor (rotations: Rotation[], outcome: 'rotated' | 'recovered', generation: number): void {
   const granted = rotations.filter(isGranted)
   assert.deepEqual(granted.map(({ outcome }) => outcome).sort(), [outcome, ...Array(AT_ONCE - 1).fill('repeated')].sort())
@@ -19,7 +19,7 @@ function assertOneSuccessor (rotations: Rotation[], outcome: 'rotated' | 'recove
   assert.equal(granted[0]!.generation, generation)
 }
 
-/** Starts steps at once, in each order of them in turn. */
+/** Starts the steps at once; each round uses another order. */
 async function race (round: number, ...steps: Array<() => Promise<unknown>>): Promise<unknown[]> {
   const shift = round % steps.length
   const rotated = [...steps.slice(shift), ...steps.slice(0, shift)]

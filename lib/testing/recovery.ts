@@ -1,9 +1,9 @@
-// The contract of recovery and confirmation: a reply that was lost, and what tells that it was not.
+// The contract of recovery and confirmation: a lost reply, and the sign that it was not lost.
 import assert from 'node:assert/strict'
 import type { SessionRecord } from '../sessions/store.ts'
 import { assertGranted, GRACE, RECOVERY, type Setting } from './setting.ts'
 
-/** A session rotated once, beyond grace; whoever has its token 0 never got the reply. */
+/** A session rotated once, beyond grace; the holder of token 0 never got the reply. */
 async function createLost ({ create, rotate, pass }: Setting): Promise<SessionRecord> {
   const session = await create()
   await rotate(session, 0)

@@ -1,4 +1,4 @@
-// The contract of `rotate`: the rows of the rotation table that grant something, and those of a session that is late, unknown or ended.
+// The contract of `rotate`: the rows of the rotation table that grant tokens, and those for late, unknown or ended ones.
 import assert from 'node:assert/strict'
 import { createRandom, hashNonce } from '../tokens/session-claims.ts'
 import type { SessionRecord } from '../sessions/store.ts'
@@ -111,7 +111,7 @@ export const rotationCases = {
       await pass(GRACE + 1, session)
       const before = await read(session)
       assert.equal((await rotate(session, 0, { now: now - 1 })).outcome, 'late')
-      // To a store without a clock of its own, that is within grace.
+      // For a store without its own clock, that is within grace.
       assert.ok(['late', 'repeated'].includes((await rotate(session, 1, { now: now - 1 })).outcome))
       await assertUntouched(before)
       assert.equal((await rotate(session, 1)).outcome, seen ? 'reused' : 'recovered', 'sent later, it is not')
@@ -177,7 +177,7 @@ export const rotationCases = {
   }
 }
 
-/** Rotates a generation and, when the span has gone by, presents one: its successor is that of the rotation, and nothing is written. */
+/** Rotates one generation and, after the span, presents another: asserts that it gets the same successor and that the store writes nothing. */
 async function assertRepeated (
   { rotate, pass, read, assertUntouched }: Setting,
   session: SessionRecord,

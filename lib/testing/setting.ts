@@ -1,4 +1,4 @@
-// A store → what each case of the contract works with: a user, a clock, and the calls with their usual arguments.
+// A store → the setting of each case: a user, a clock, and the calls with their usual arguments.
 import assert from 'node:assert/strict'
 import { randomInt } from 'node:crypto'
 import { createRandom, hashNonce } from '../tokens/session-claims.ts'
@@ -15,33 +15,36 @@ export const RECOVERY = DAY
 export const LIFETIME = 14 * DAY
 export const REVOCATION_TTL = 2 * HOUR + 60_000
 
-/** How much of a span may go by unnoticed while a case runs, where the store has a clock of its own. */
+/** How long a case may take, at most, when the store has its own clock. */
 const MARGIN = 10 * 60_000
 
 export interface StoreContractOptions {
   /**
-   * For a store with a clock of its own: makes a session look as if so many milliseconds had gone by, by taking them from its
-   * `rotatedAt` and its `displacedAt` where these are not 0. The suite never waits. Without it the store's clock is taken to be
-   * the `now` that each call is told, and the edges of grace and recovery are tested to the millisecond.
+   * For a store with its own clock: makes a session look as if so many milliseconds had passed, by subtracting them from its
+   * `rotatedAt` and its `displacedAt`, unless these are 0. The suite never waits. Without this option, the suite assumes that
+   * the store's clock is the `now` of each call, and tests the edges of grace and recovery to the millisecond.
    */
   backdate? (store: SessionStore, sessionId: string, milliseconds: number): Promise<unknown> | unknown
-  /** Fills a store up, so that it keeps no new session, and resolves to what makes room again. Without it, nothing is shown of a store that is full. */
+  /**
+   * Fills the store, so that it accepts no new session, and resolves to a function that makes room again. Without it, the suite does
+   * not test a full store.
+   */
   fill? (store: SessionStore): Promise<() => Promise<unknown> | unknown>
 }
 
 export interface Setting {
   readonly store: SessionStore
-  /** Of this case alone. */
+  /** A user that only this case uses. */
   readonly userId: string
   /** The context of a call at this moment. */
   context (): CallContext
   /** Advances the clock, and ages the sessions accordingly. */
   pass (milliseconds: number, ...sessions: SessionRecord[]): Promise<void>
-  /** Fills the store up, and resolves to what makes room again; null when it cannot be told how. */
+  /** Fills the store, and resolves to a function that makes room again; null without the option. */
   readonly fill: (() => Promise<() => unknown>) | null
-  /** Spans that are still within a limit, the last of them as close to it as can be told. */
+  /** Spans within a limit, the last one as close to it as can be tested. */
   within (limit: number): number[]
-  /** Keeps a new session of the case's user. */
+  /** Creates a session for the user of this case. */
   create (more?: Partial<SessionRecord>): Promise<SessionRecord>
   /** Presents a generation's refresh token. */
   rotate (session: SessionRecord, generation: number, more?: Partial<RotationAttempt>): Promise<Rotation>

@@ -1,4 +1,4 @@
-// The contract of `rotate`: what is taken for theft and ends the session.
+// The contract of `rotate`: what counts as theft and ends the session.
 import assert from 'node:assert/strict'
 import { createRandom, hashNonce } from '../tokens/session-claims.ts'
 import { GRACE, newUserNumber, type Setting } from './setting.ts'

@@ -1,4 +1,4 @@
-// The contract of `rotate` without rotation: one token for the whole life of its session.
+// The contract of `rotate` without rotation: one token for the whole lifetime of its session.
 import assert from 'node:assert/strict'
 import { hashNonce } from '../tokens/session-claims.ts'
 import { GRACE, isGranted, type Setting } from './setting.ts'

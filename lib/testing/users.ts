@@ -16,7 +16,7 @@ function sorted (sessions: readonly SessionRecord[]): SessionRecord[] {
   return [...sessions].sort((a, b) => a.id < b.id ? -1 : 1)
 }
 
-/** Whether a session can still be created whose sign-in began so long ago. */
+/** Whether the store still creates a session whose sign-in began `elapsed` ms ago. */
 async function creates ({ store, context }: Setting, userId: UserId, elapsed: number): Promise<boolean> {
   return await store.create(newSession(userId, context().now), { ...context(), elapsed }) === true
 }

@@ -1,5 +1,4 @@
 // The payload of a correctly signed token → a verdict on its claims (RFC 7519 section 4.1).
-import type { TokenSettings } from './settings.ts'
 import { hasSessionClaims } from './session-claims.ts'
 import type { Claims } from './types.ts'
 import { isUserId } from './user.ts'
@@ -19,10 +18,24 @@ const BAD_SESSION = refused('INVALID', 'session')
 
 type Payload = Record<string, unknown>
 
+/** Durations are in seconds. */
+export interface ClaimSettings {
+  readonly accessLifetime: number
+  readonly refreshLifetime: number
+  readonly clockTolerance: number
+  /** How far the clocks of two nodes may differ before they refuse each other's fresh tokens. */
+  readonly skew: number
+  readonly issuer: string | undefined
+  readonly audience: string | undefined
+  readonly userIdClaim: string
+  /** Null: tokens carry no session. */
+  readonly sessions: object | null
+}
+
 /** Validates a payload (null: not an object) as of `now`, in epoch seconds; with `now` null it ignores the time. */
 export type ValidateClaims = (payload: Payload | null, now: number | null) => Verdict
 
-export function createValidateClaims (settings: TokenSettings): ValidateClaims {
+export function createValidateClaims (settings: ClaimSettings): ValidateClaims {
   const { accessLifetime, refreshLifetime, clockTolerance, skew, issuer, audience, userIdClaim, sessions } = settings
 
   return function validateClaims (payload, now) {
@@ -32,7 +45,7 @@ export function createValidateClaims (settings: TokenSettings): ValidateClaims {
     const { exp, nbf, iat, iss, aud, refresh } = claims
     if (!isFinite(exp)) return BAD_EXP
     const until = exp + clockTolerance
-    // Negated, so that a clock that returns NaN lets nobody in.
+    // Negated, so that no token is valid when the clock returns NaN.
     if (now !== null && !(now < until)) return EXPIRED
     if (nbf !== undefined && !isFinite(nbf)) return BAD_NBF
     if (iat !== undefined && !isFinite(iat)) return BAD_IAT

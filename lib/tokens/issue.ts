@@ -1,11 +1,21 @@
 // A user's claims → the tokens of one sign-in. Both expiries come from one reading of the clock.
 import { createFault } from '../errors.ts'
 import type { KeyRing } from '../keys/ring.ts'
-import type { TokenSettings } from './settings.ts'
 import { MAX_TOKEN_LENGTH } from './split.ts'
 import type { SessionClaims } from './session-claims.ts'
 import type { TokenReply } from './types.ts'
 import type { UserClaims } from './user.ts'
+
+export interface IssueSettings {
+  /** Seconds. */
+  readonly accessLifetime: number
+  /** Seconds. */
+  readonly refreshLifetime: number
+  readonly issuer: string | undefined
+  readonly audience: string | undefined
+  /** The clock in milliseconds. */
+  readonly now: () => number
+}
 
 /**
  * Makes a pair or only an access token; with `session`, tokens of that session.
@@ -14,7 +24,7 @@ import type { UserClaims } from './user.ts'
  */
 export type Issue = <Need extends boolean>(claims: UserClaims, needRefreshToken: Need, session?: SessionClaims) => TokenReply<Need>
 
-export function createIssue (settings: TokenSettings, ring: KeyRing): Issue {
+export function createIssue (settings: IssueSettings, ring: KeyRing): Issue {
   const { accessLifetime, refreshLifetime, issuer, audience } = settings
   const addressed = {
     ...(issuer !== undefined && { iss: issuer }),

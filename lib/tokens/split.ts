@@ -1,6 +1,6 @@
 // Token text → its three segments (RFC 7515 sections 2 and 7.1).
 
-/** The plugin makes no longer tokens and refuses longer ones. */
+/** The plugin neither makes nor accepts longer tokens. */
 export const MAX_TOKEN_LENGTH = 4096
 
 /** Copies a token, because in V8 a substring keeps its whole source string in memory. */
@@ -19,7 +19,7 @@ export interface Segments {
 const COMPACT = /^[\w-]+\.[\w-]+\.[\w-]+$/
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
 
-/** Splits a compact JWS; null unless it is three non-empty base64url segments with a signature spelt the one canonical way. */
+/** Splits a compact JWS; null unless it is three non-empty base64url segments with a canonically encoded signature. */
 export function split (token: string): Segments | null {
   if (!COMPACT.test(token)) return null
   const first = token.indexOf('.')
@@ -31,7 +31,7 @@ export function split (token: string): Segments | null {
   return { header, payload, signature, input: token.slice(0, last) }
 }
 
-/** The unused bits of the last character must be zero; otherwise one signature has several spellings. */
+/** The unused bits of the last character must be zero; otherwise one signature would have several encodings. */
 function isCanonical (segment: string): boolean {
   const rest = segment.length % 4
   if (rest === 0) return true

@@ -4,7 +4,7 @@
 import type { FastifyRequest } from 'fastify'
 
 /**
- * The merge point: declare once what your tokens carry; it types `request.user`, `login`, `loadUser` and `issueTokens`.
+ * The merge point: declare once which claims your tokens carry. It types `request.user`, `login`, `loadUser` and `issueTokens`.
  *
  * @example
  * ```ts
@@ -47,16 +47,16 @@ interface RegisteredClaims {
 type TokenClaims<Refresh extends boolean> =
   Readonly<UserIdMember> & Readonly<AppClaims> & RegisteredClaims & { readonly refresh: Refresh }
 
-/** The claims of a good access token. */
+/** The claims of a valid access token. */
 export type AccessClaims = TokenClaims<false>
 
-/** The claims of a good refresh token. */
+/** The claims of a valid refresh token. */
 export type RefreshClaims = TokenClaims<true>
 
-/** The claims of a good token of either kind, told apart by `refresh`; frozen. */
+/** The claims of a valid token of either kind, frozen and discriminated by `refresh`. */
 export type Claims = AccessClaims | RefreshClaims
 
-/** A new access token, as RFC 6749 section 5.1 shapes it. */
+/** A new access token, in the format of RFC 6749 section 5.1. */
 export interface AccessReply {
   token: string
   token_type: 'Bearer'
@@ -64,18 +64,18 @@ export interface AccessReply {
   expires_in: number
 }
 
-/** A pair: what `POST` answers. */
+/** A pair of tokens: the reply to `POST`. */
 export interface PairReply extends AccessReply {
   refresh_token: string
 }
 
-/** A pair, or an access token alone when no refresh token is needed. */
+/** A pair, or only an access token if no refresh token is needed. */
 export type TokenReply<Need extends boolean> = Need extends false ? AccessReply : PairReply
 
-/** An answer, now or later. */
+/** A value, or a promise of it. */
 export type Awaitable<T> = T | Promise<T>
 
-/** The three ways to say that there is nobody. */
+/** The three values that mean "no such user". */
 export type Nobody = null | undefined | false
 
 /**

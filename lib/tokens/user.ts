@@ -2,7 +2,7 @@
 import { createFault } from '../errors.ts'
 import type { Claims, UserId } from './types.ts'
 
-/** The claims of a user, as JSON carries them: a valid id, and no reserved claim. */
+/** The claims of a user after serialization: a valid id, and no reserved claim. */
 export type UserClaims = Readonly<Record<string, unknown>>
 
 /** Claims that the plugin writes itself, now or with sessions on; an application may not set them. */
@@ -16,7 +16,7 @@ export function isUserId (id: unknown, userIdClaim: string): id is string | numb
 }
 
 /**
- * The claims of a user, as JSON will carry them.
+ * Returns the claims of a user, as JSON will serialize them.
  *
  * @throws `FST_DUAL_TOKEN_USER_INVALID`
  */
@@ -45,7 +45,7 @@ function toJson (user: unknown): Record<string, unknown> | null {
   try {
     text = JSON.stringify(user)
   } catch {
-    throw createFault('USER_INVALID', 'A user must be made of what JSON can carry.')
+    throw createFault('USER_INVALID', 'A user must be serializable as JSON.')
   }
   return text === undefined ? null : JSON.parse(text)
 }
@@ -55,7 +55,7 @@ export function userIdOf (claims: Claims, userIdClaim: string): UserId {
   return (claims as unknown as Record<string, UserId>)[userIdClaim]!
 }
 
-/** Whether the application says that there is no such user. */
+/** Whether the application reports that there is no such user. */
 export function isNobody (user: unknown): user is null | undefined | false {
   return user === null || user === undefined || user === false
 }

@@ -2,7 +2,7 @@
 import type { RefusalSuffix } from '../errors.ts'
 import type { Claims } from './types.ts'
 
-/** Why there are no claims. With sessions: REVOKED, the session has ended; UNAVAILABLE, the feed cannot tell. */
+/** Why there are no claims. With sessions: REVOKED when the session has ended, UNAVAILABLE when the feed is too old to tell. */
 export type RefusalKind = 'MISSING' | 'INVALID' | 'EXPIRED' | 'REVOKED' | 'UNAVAILABLE'
 
 export interface Refusal {

@@ -2,7 +2,6 @@
 import { LRUCache } from 'lru-cache'
 import type { ValidateClaims } from './claims.ts'
 import type { KeyRing } from '../keys/ring.ts'
-import type { TokenSettings } from './settings.ts'
 import { parseSegment } from '../keys/segment.ts'
 import { MAX_TOKEN_LENGTH, split } from './split.ts'
 import { refused, type Accepted, type Verdict } from './verdict.ts'
@@ -11,6 +10,13 @@ const TOO_LONG = refused('INVALID', 'too long')
 const MALFORMED = refused('INVALID', 'not a compact JWS')
 const BAD_SIGNATURE = refused('INVALID', 'signature')
 const NOT_JSON = refused('INVALID', 'not JSON')
+
+export interface VerifySettings {
+  /** How many verified tokens the cache holds; 0 turns it off. */
+  readonly cache: number
+  /** The clock in milliseconds. */
+  readonly now: () => number
+}
 
 /** Verifies a token as of now. Never throws. It keeps the string it is given: see `copyOf`. */
 export type Verify = (token: string) => Verdict
@@ -24,7 +30,7 @@ export type Verifier = Verify & { forget (): void }
  * Hashing the same token for every request would be most of the plugin's cost, so the verifier caches verified tokens by their exact
  * text until they expire. It does not cache refusals, so that nobody can fill the cache with forgeries.
  */
-export function createVerify (settings: TokenSettings, ring: KeyRing, validateClaims: ValidateClaims): Verifier {
+export function createVerify (settings: VerifySettings, ring: KeyRing, validateClaims: ValidateClaims): Verifier {
   const remembered = settings.cache === 0 ? undefined : new LRUCache<string, Accepted>({ max: settings.cache })
 
   return Object.assign(verify, { forget: () => remembered?.clear() })

@@ -13,14 +13,14 @@ function requestWith (headers: GuardedRequest['headers']): GuardedRequest {
   return { headers, raw: {} as GuardedRequest['raw'] }
 }
 
-test('the verdict on a request is that on its token, or why there is none', async t => {
+test('the verdict on a request is the verdict on its token, or the reason why there is none', async t => {
   const { verdictOf } = createAuthentication(token => token === 'good' ? GOOD : BAD)
   t.equal(verdictOf(requestWith(bearer('good'))), GOOD)
   t.equal(verdictOf(requestWith(bearer('bad'))), BAD)
   t.match(verdictOf(requestWith({})), { claims: null, refusal: { kind: 'MISSING' } })
 })
 
-test('a request is looked at once', async t => {
+test('a request is authenticated once', async t => {
   let calls = 0
   const { verdictOf } = createAuthentication(() => {
     calls++
@@ -31,7 +31,7 @@ test('a request is looked at once', async t => {
   t.equal(calls, 1)
 })
 
-test('the hook sets request.user and goes on, whatever it finds', async t => {
+test('the hook sets request.user and continues, whatever the token', async t => {
   const { hook } = createAuthentication(token => token === 'good' ? GOOD : BAD)
   for (const [headers, user] of [[bearer('good'), GOOD.claims], [bearer('bad'), null], [{}, null]] as const) {
     const request = requestWith(headers) as FastifyRequest
@@ -79,7 +79,7 @@ test('request.user is there in every hook of a request, and in none of the next'
   t.strictSame(seen, [7, 7, 7, undefined, undefined, undefined, 8, 8, 8])
 })
 
-test('a route that is not there is looked at, too, and answers its 404', async t => {
+test('an unknown route is authenticated too, and answers 404', async t => {
   const { app } = await createApp(t)
   app.setNotFoundHandler(async (request, reply) => reply.code(404).send({ user: request.user?.user_id ?? null }))
   t.strictSame((await app.inject({ url: '/none', headers: bearer(accessToken()) })).json(), { user: 7 })

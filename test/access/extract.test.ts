@@ -19,7 +19,7 @@ test('the token is what follows the scheme and its spaces', async t => {
   }
 })
 
-test('no header, an empty one, another scheme and a scheme alone are missing', async t => {
+test('no header, an empty one, another scheme or only a scheme count as no token', async t => {
   const cases = [
     undefined, '', ' ', 'B', 'Beare', 'Bearer', 'bearer', 'Bearer ', `Bearer${' '.repeat(50)}`, 'Basic ZGVtbzpkZW1v', 'Token a.b.c',
     'Bearers a.b.c', 'Bearera.b.c', 'Bearer:a.b.c', 'Bearer,a.b.c', 'Bearer=a.b.c', 'a.b.c', 'a.b.c Bearer', ' Bearer a.b.c', 'Βearer a.b.c'
@@ -52,7 +52,7 @@ test('a second Authorization line is invalid, whatever either says', async t => 
   t.match(extract(requestWith(['Bearer a', 'Bearer b'])), { refusal: { kind: 'INVALID' } }, 'a list instead of a string')
 })
 
-test('one Authorization line among others, or in a value, is one', async t => {
+test('one Authorization line among others, or its name in a value, counts as one', async t => {
   const cases = [
     ['Authorization', 'Bearer a'],
     ['Host', 'authorization', 'Authorization', 'Bearer a', 'Accept', 'authorization'],

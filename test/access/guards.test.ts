@@ -145,7 +145,7 @@ test('a refusal reaches the error handler of the application, with its reason as
   t.strictSame(reply.json(), { code: 'FST_DUAL_TOKEN_ACCESS_INVALID', cause: 'signature' })
 })
 
-test('whoever writes request.user fools no guard', async t => {
+test('writing to request.user does not fool a guard', async t => {
   const app = await createBare(t)
   const impostors: onRequestHookHandler[] = [
     (request, _reply, done) => {
@@ -171,7 +171,7 @@ test('whoever writes request.user fools no guard', async t => {
   }
 })
 
-test('whoever changes the Authorization header after the hook changes nothing', async t => {
+test('changing the Authorization header after the hook has no effect', async t => {
   const app = await createBare(t)
   const onRequest: onRequestHookHandler = (request, _reply, done) => {
     request.headers.authorization = `Bearer ${accessToken()}`
@@ -181,7 +181,7 @@ test('whoever changes the Authorization header after the hook changes nothing', 
   t.strictSame(await outcomes(app, '/'), FOR_ACCESS)
 })
 
-test('a guard that is named before the plugin is loaded is noticed in a list, and else guards nothing', async t => {
+test('a decorator read before the plugin has loaded fails the boot in a list, and alone guards nothing', async t => {
   const app = Fastify()
   t.teardown(() => app.close())
   app.register(dualToken, { secret: SECRET })
@@ -192,7 +192,7 @@ test('a guard that is named before the plugin is loaded is noticed in a list, an
 
 const ALONE = { secret: SECRET, now: createClock().now }
 
-test('an imported guard, named before the plugin is loaded, holds; a decorator that is read then is no guard', async t => {
+test('an imported guard works before the plugin has loaded; a decorator read then is no guard', async t => {
   const app = Fastify()
   t.teardown(() => app.close())
   app.register(dualToken, ALONE)
@@ -236,7 +236,7 @@ test('an imported guard works wherever the decorator does, with the same replies
   }
 })
 
-test('an imported guard finds the plugin of its route: in two contexts, each its own, and in their children', async t => {
+test('an imported guard finds the plugin of its route, in two contexts and in their children', async t => {
   const app = Fastify()
   t.teardown(() => app.close())
   for (const [prefix, secret] of [['/a', SECRET], ['/b', OTHER_SECRET]] as const) {
@@ -254,7 +254,7 @@ test('an imported guard finds the plugin of its route: in two contexts, each its
   }
 })
 
-test('without the plugin, or beside it, an imported guard is closed: 500, and the log says why', async t => {
+test('without the plugin, or in a context beside it, an imported guard answers 500, and the log says why', async t => {
   const lines: string[] = []
   const app = Fastify({ logger: { stream: { write: line => { lines.push(line) } } } })
   t.teardown(() => app.close())
@@ -270,7 +270,7 @@ test('without the plugin, or beside it, an imported guard is closed: 500, and th
   }
 })
 
-test('whoever decorates an application with names of ours changes nothing of an imported guard', async t => {
+test('decorating an application with our names does not affect an imported guard', async t => {
   const app = Fastify()
   t.teardown(() => app.close())
   await app.register(dualToken, ALONE)
@@ -280,7 +280,7 @@ test('whoever decorates an application with names of ours changes nothing of an 
   t.strictSame(await outcomes(app, '/me'), FOR_ACCESS)
 })
 
-test('an imported guard holds in a context from before the plugin, and its handler sees the user', async t => {
+test('an imported guard works in a context created before the plugin, and its handler sees the user', async t => {
   const app = Fastify()
   t.teardown(() => app.close())
   app.register(async routes => {
@@ -295,7 +295,7 @@ test('an imported guard holds in a context from before the plugin, and its handl
   }
 })
 
-test('an imported guard stands before a reply of 404 too, and is closed there without the plugin', async t => {
+test('an imported guard also protects a not-found handler, and answers 500 there without the plugin', async t => {
   for (const [registered, expected] of [[true, [401, 404, 403]], [false, [500, 500, 500]]] as const) {
     const app = Fastify()
     t.teardown(() => app.close())
@@ -322,7 +322,7 @@ test('a registration within another serves its own routes: an imported guard the
   }
 })
 
-test('documents say of an imported guard what they say of the decorator', async t => {
+test('documents describe an imported guard like the decorator', async t => {
   for (const sessions of [undefined, { store: memoryStore() }, { store: memoryStore(), onStale: 'allow' }] as const) {
     const app = Fastify()
     t.teardown(() => app.close())
@@ -339,7 +339,7 @@ test('documents say of an imported guard what they say of the decorator', async 
   }
 })
 
-test('documents say of an imported guard without the plugin what it is without sessions', async t => {
+test('documents describe an imported guard without the plugin as one without sessions', async t => {
   const documentOf = async (registered: boolean): Promise<unknown> => {
     const app = Fastify()
     t.teardown(() => app.close())
@@ -353,7 +353,7 @@ test('documents say of an imported guard without the plugin what it is without s
   t.strictSame(await documentOf(false), await documentOf(true))
 })
 
-test('of a route that is declared before the plugin is loaded, documents leave out what only sessions add', async t => {
+test('for a route declared before the plugin has loaded, documents leave out what only sessions add', async t => {
   const app = Fastify()
   t.teardown(() => app.close())
   await app.register(swagger, withDualToken({ openapi: { info: { title: 'x', version: '1' } } }))

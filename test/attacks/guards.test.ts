@@ -20,7 +20,7 @@ async function createGuarded (t: Test, app: FastifyInstance): Promise<FastifyIns
   return app
 }
 
-test('who sets request.user does not pass a guard', async t => {
+test('setting request.user does not pass a guard', async t => {
   const app = Fastify()
   app.decorateRequest('user', null)
   app.addHook('onRequest', async request => { request.user = ROOT })
@@ -31,14 +31,14 @@ test('who sets request.user does not pass a guard', async t => {
   t.equal((await app.inject('/me')).statusCode, 401)
 })
 
-test('who changes the header after the hook does not change who the guard sees', async t => {
+test('changing the header after the hook does not change the user that the guard sees', async t => {
   const app = await createGuarded(t, Fastify())
   app.addHook('preValidation', async request => { request.raw.headers.authorization = `Bearer ${TOKEN}` })
   app.get('/changed', { preHandler: app.loginRequired }, async request => ({ user: request.user }))
   t.equal((await app.inject('/changed')).statusCode, 401)
 })
 
-test('a renewal is for the user of the token, whoever request.user is by then', async t => {
+test('a refresh is for the user of the token, whatever request.user is by then', async t => {
   const { app } = await createApp(t, {
     routes: { login: () => null, preValidation: async request => { request.user = ROOT } }
   })
@@ -108,7 +108,7 @@ test('requests at the same time do not mix up their users', async t => {
   t.same(renewed, ids)
 })
 
-test('a second Authorization line is seen where the server joins what is sent twice', async t => {
+test('a second Authorization line is detected when the server joins duplicate headers', async t => {
   const app = await createGuarded(t, Fastify({ serverFactory: handler => createServer({ joinDuplicateHeaders: true }, handler) }))
   const port = await listen(app)
   const lines = [`Authorization: Bearer ${TOKEN}`, 'Authorization:']

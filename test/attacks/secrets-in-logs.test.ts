@@ -162,7 +162,7 @@ test('verifyToken throws an error whose cause is the reason', async t => {
   }
 })
 
-test('a boot that fails does not tell the secret', async t => {
+test('a failed boot does not reveal the secret', async t => {
   const short = 'shortest-secret'
   const pem = `-----BEGIN PUBLIC KEY-----\n${USER_ID}\n-----END PUBLIC KEY-----`
   const wrong: Array<Record<string, unknown>> = [

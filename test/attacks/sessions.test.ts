@@ -25,7 +25,7 @@ function altered (token: string, change: Payload): string {
   return `${header}.${encode(JSON.stringify({ ...claimsIn(token), ...change }))}.${signature}`
 }
 
-test('a token of one kind does nothing of the other, but sign out', async t => {
+test('a token of one kind cannot do the work of the other, except sign out', async t => {
   const made = await createSessionApp(t)
   const victim = await made.signIn()
   const { sid } = claimsIn(victim.token)
@@ -66,7 +66,7 @@ test('no claim of a token can be changed without the secret', async t => {
   }
 })
 
-test('a leaked signing key makes no refresh token: the session it is tried on is ended, and nothing issued', async t => {
+test('a leaked signing key makes no valid refresh token: the attempt ends the session and issues nothing', async t => {
   const cases: Array<[string, Payload]> = [
     ['another nonce', { n: 'A'.repeat(22) }],
     ['another nonce, of a later generation', { n: 'A'.repeat(22), gen: 5 }],
@@ -97,7 +97,7 @@ test('a leaked signing key and a leaked store together make no refresh token', a
   }
 })
 
-test('a refresh token without its session, or of one that nobody knows, is worth nothing', async t => {
+test('a refresh token without a session, or of an unknown one, is refused', async t => {
   const made = await createSessionApp(t)
   const { refresh_token: refreshed } = await made.signIn()
   const claims = claimsIn(refreshed)
@@ -106,7 +106,7 @@ test('a refresh token without its session, or of one that nobody knows, is worth
   t.equal(outcomeOf(await made.renew(refreshed)), '201')
 })
 
-test('who signs out with a key that leaked ends the session of nobody else', async t => {
+test('a leaked signing key cannot end the sessions of other users by sign-out', async t => {
   const made = await createSessionApp(t)
   const { token } = await made.signIn()
   const { sid } = claimsIn(token)
@@ -117,7 +117,7 @@ test('who signs out with a key that leaked ends the session of nobody else', asy
   t.equal(await made.me(token), '200')
 })
 
-test('a session that ended stays so, whatever is tried with what was issued', async t => {
+test('an ended session stays ended, whatever its tokens are used for', async t => {
   const made = await createSessionApp(t)
   const { app, clock, signIn, renew } = made
   const first = await signIn()

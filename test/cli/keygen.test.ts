@@ -56,7 +56,7 @@ test('without --alg the key is Ed25519, and RSA keys have 2048 bits', async t =>
   t.equal(Buffer.from(keygen('--alg', 'PS256').jwk.n!, 'base64url').length, 256)
 })
 
-test('the name is the one given, or else nobody else\'s', async t => {
+test('the kid is the given one, or else a unique one', async t => {
   for (const alg of ['EdDSA', 'HS256']) {
     t.equal(keygen('--alg', alg, '--kid', '2026-01.a~b').jwk.kid, '2026-01.a~b')
     t.equal(keygen('--alg', alg, `--kid=${'k'.repeat(256)}`).jwk.kid!.length, 256)
@@ -70,7 +70,7 @@ test('no key is printed twice', async t => {
   }
 })
 
-test('--help says how, and makes no key', async t => {
+test('--help prints the usage, and makes no key', async t => {
   for (const args of [['--help'], ['-h'], ['keygen', '--help'], ['--help', 'nonsense']]) {
     const { output, errors, exitCode } = runCommand(args)
     t.match(output[0], /^Usage: fastify-dual-token keygen /)
@@ -79,12 +79,12 @@ test('--help says how, and makes no key', async t => {
   }
 })
 
-test('a command line that is wrong gets one line that says so, and no key', async t => {
+test('an invalid command line gives one line that says why, and no key', async t => {
   const cases: Array<[string[], string]> = [
-    [[], 'The one command is keygen'],
-    [['keygn'], 'The one command is keygen'],
-    [['keygen', 'EdDSA'], 'The one command is keygen'],
-    [['constructor'], 'The one command is keygen'],
+    [[], 'The only command is keygen'],
+    [['keygn'], 'The only command is keygen'],
+    [['keygen', 'EdDSA'], 'The only command is keygen'],
+    [['constructor'], 'The only command is keygen'],
     [['keygen', '--alg', 'RS512'], '--alg must be EdDSA, ES256, RS256, PS256 or HS256'],
     [['keygen', '--alg', 'eddsa'], '--alg must be EdDSA, ES256, RS256, PS256 or HS256'],
     [['keygen', '--alg', 'constructor'], '--alg must be EdDSA, ES256, RS256, PS256 or HS256'],
@@ -131,7 +131,7 @@ test('the command reads the arguments of its process', async t => {
   const before = process.exitCode
   const errors = t.capture(process.stderr, 'write')
   await import('../../lib/cli/index.ts')
-  t.same(errors().map(({ args }) => args), [['fastify-dual-token: The one command is keygen. See --help.\n']])
+  t.same(errors().map(({ args }) => args), [['fastify-dual-token: The only command is keygen. See --help.\n']])
   t.equal(process.exitCode, 1)
   process.exitCode = before
 

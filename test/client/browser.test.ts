@@ -146,7 +146,7 @@ test('a worker and its page, on one storage, refresh one after the other by one 
   t.equal(refreshes(), 1)
 })
 
-test('a refusal sends one tab to the sign-in, and the other is nobody', { skip: withoutBrowser }, async t => {
+test('a refusal sends one tab to the sign-in, and signs the other one out', { skip: withoutBrowser }, async t => {
   const { tabs, clock, refreshes } = await open(t, {})
   const [tab, other] = tabs as [Page, Page]
   clock.advance(REFRESH_LIFETIME)

@@ -118,7 +118,7 @@ for (const kind of KINDS) {
     t.equal(await statusOf(client.fetch('/me')), 200)
   })
 
-  test(`${kind}: of requests in parallel one is told, whatever their number, and none is answered`, async t => {
+  test(`${kind}: parallel requests all reject, and onSignInRequired is called once`, async t => {
     const { client, clock, refreshes, ends } = await open(t, { kind })
     clock.advance(REFRESH_LIFETIME)
     // One whose 401 comes after the refusal gets just that: there is nobody to refresh.
@@ -128,7 +128,7 @@ for (const kind of KINDS) {
     t.equal(refreshes(), 1)
   })
 
-  test(`${kind}: a server that always says that the token has expired is asked twice`, async t => {
+  test(`${kind}: a server that always reports an expired token gets two requests`, async t => {
     const { client, requests } = await open(t, {
       kind,
       prepare: app => app.get('/expired', async (request, reply) => reply.code(401).send({ code: 'FST_DUAL_TOKEN_ACCESS_EXPIRED' }))
@@ -302,7 +302,7 @@ test('the tokens of another tab are used without a refresh', async t => {
   t.equal(refreshes(), 1)
 })
 
-test('a storage that answers later, or with undefined, serves as well', async t => {
+test('a storage may return promises or undefined', async t => {
   const { origin, clock, refreshes } = await startClientApp(t, { kind: 'with sessions' })
   const storage = createStorage(true)
   const client = createTokenClient({ baseUrl: origin, storage })
@@ -319,7 +319,7 @@ test('a storage that answers later, or with undefined, serves as well', async t 
   await nobody.signOut()
 })
 
-test('a sign-in that is refused says so, and keeps what was there', async t => {
+test('a refused sign-in rejects, and keeps the stored tokens', async t => {
   const { client, storage, ends } = await open(t)
   const before = storage.tokens
   const failure = await failureOf(client.signIn({ password: 'bad' }))
@@ -328,7 +328,7 @@ test('a sign-in that is refused says so, and keeps what was there', async t => {
   t.strictSame(ends, [])
 })
 
-test('a busy server is asked again, later and later, three times in all', async t => {
+test('a busy server gets three requests in all, with growing pauses', async t => {
   const { client, storage, clock, told, refreshes, waits, ends } = await open(t, { kind: 'with sessions' })
   clock.advance(ACCESS_LIFETIME)
   const before = storage.tokens
@@ -359,7 +359,7 @@ test('a store that comes back while a client waits signs nobody out, and the sam
   t.equal(refreshes(), 2)
 })
 
-test('a request that ends in 503 for want of the store is sent again if its method is idempotent, and never another one', async t => {
+test('a request that gets a 503 because the store is down is repeated only if its method is idempotent', async t => {
   let runs = 0
   const { origin, client } = await open(t, {
     prepare: app => app.route({
@@ -410,7 +410,7 @@ test('a POST is refreshed for, but not sent again once its handler has run', asy
   t.strictSame(requests, ['POST /password', 'PUT /authorizations', 'POST /password'])
 })
 
-test('a 503 of a handler\'s own is the caller\'s', async t => {
+test('a 503 from a handler goes to the caller', async t => {
   const { client, waits } = await open(t, {
     prepare: app => app.get('/own', async (request, reply) => reply.code(503).header('retry-after', '1').send({ code: 'MINE' }))
   })
@@ -501,7 +501,7 @@ test('a server that asks for more than half a minute is not waited for', async t
   t.strictSame(waits, [])
 })
 
-test('without more being said, a client waits by the clock', async t => {
+test('by default, a client waits with a timer', async t => {
   let busy = 1
   const { origin } = await startClientApp(t, {
     routes: { onRequest: async (request, reply) => { if (busy-- > 0) return await reply.code(503).header('retry-after', '0.001').send() } }
@@ -532,7 +532,7 @@ test('a refresh that hangs is given up in time, and keeps the tokens', async t =
   t.equal(await statusOf(client.fetch('/me')), 200)
 })
 
-test('no other refusal is a reason to refresh, and each can be read', async t => {
+test('no other refusal causes a refresh, and the body of each can be read', async t => {
   const { client, requests, storage } = await open(t, {
     prepare (app) {
       app.get('/plain', async (request, reply) => reply.code(401).send('no JSON'))
@@ -558,7 +558,7 @@ test('a session that was ended empties the storage without a refresh', async t =
   t.strictSame(ends, [failure])
 })
 
-test('a session that was ended takes no newer sign-in with it', async t => {
+test('an ended session does not affect a newer sign-in', async t => {
   const { client, storage, ends } = await open(t, {
     prepare: app => app.get('/ended', async (request, reply) => {
       await client.signIn({ ...GOOD, user_id: 8 })
@@ -656,7 +656,7 @@ for (const [name, lastRead, change, replies] of CHANGES) {
   }
 }
 
-test('a storage that fails once says so, and serves the next time', async t => {
+test('a storage that fails once makes the request reject, and works the next time', async t => {
   const { client, storage } = await open(t)
   const { set } = storage
   storage.set = () => { throw new Error('full') }
@@ -666,7 +666,7 @@ test('a storage that fails once says so, and serves the next time', async t => {
   t.equal(storage.tokens, null)
 })
 
-test('signing out forgets the tokens also when the server cannot be told, and says so', async t => {
+test('signing out drops the tokens even if the server is unreachable, and rejects', async t => {
   const { client, storage, told } = await open(t, { kind: 'with sessions' })
   told.instead.set('revoke', FAILURES['it rejects']!)
   t.match(await failureOf(client.signOut()), { status: 503, signInRequired: false })
@@ -781,7 +781,7 @@ test('neither credentials nor a refresh token follow a redirect', async t => {
   t.ok(storage.tokens)
 })
 
-test('the ready routes may stand at another path', async t => {
+test('the ready routes may be at another path', async t => {
   const { origin, clock, requests } = await startClientApp(t, { routes: { path: '/v1/tokens' } })
   const client = createTokenClient({ baseUrl: `${origin}/v1/`, path: 'tokens', storage: createStorage() })
   await client.signIn(GOOD)
@@ -790,7 +790,7 @@ test('the ready routes may stand at another path', async t => {
   t.strictSame(requests, ['POST /v1/tokens', 'GET /me', 'PUT /v1/tokens', 'GET /me'])
 })
 
-test('the table of the options names every one', async t => {
+test('the options table names every option', async t => {
   const names: Record<keyof TokenClientOptions, true> = {
     baseUrl: true, path: true, storage: true, onSignInRequired: true, fetch: true, locks: true, timeout: true, wait: true
   }

@@ -54,7 +54,7 @@ fetch('http://' + url, { method, headers, body: values.data })
 
 const withoutSed = spawnSync('sed', ['--version']).error !== undefined && process.env.CI !== '1' && 'no sed in the PATH'
 
-test('the first example runs as it stands, as .ts, as .mjs and in CommonJS, and its commands answer what is written beside them', { skip: withoutSed }, async t => {
+test('the first example runs unchanged, as .ts, as .mjs and in CommonJS, and its commands print the answers shown', { skip: withoutSed }, async t => {
   const commands = blocks('sh').find(block => block.includes('curl'))!
   const promised = [...commands.matchAll(/^curl .* # (\{.*)$/gm)].map(match => match[1]!)
   t.equal(promised.length, 4)

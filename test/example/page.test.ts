@@ -107,7 +107,7 @@ test('the page of the example server', { skip: withoutBrowser }, async t => {
     t.same(complaints, [])
   })
 
-  await t.test('a refused sign-in says its code and message, and leaves the page as it was', async t => {
+  await t.test('a refused sign-in shows its code and message, and leaves the page as it was', async t => {
     const { page, says, press } = await visit(t, browser, stateless.url)
     await page.getByLabel('Password').fill('wrong')
     await press('Sign in')
@@ -115,7 +115,7 @@ test('the page of the example server', { skip: withoutBrowser }, async t => {
     t.equal(await page.locator('#use').isVisible(), false)
   })
 
-  await t.test('an access token runs out before the eyes of the user, who refreshes it', async t => {
+  await t.test('the user watches an access token expire, and refreshes it', async t => {
     const { page, signIn, says, press, token } = await visit(t, browser, brief.url)
     const next = (): Promise<string | null> => page.locator('button.next').textContent()
     t.equal(await next(), 'Sign in')
@@ -191,7 +191,7 @@ test('the page of the example server', { skip: withoutBrowser }, async t => {
     await says('use-reply', '401', 'FST_DUAL_TOKEN_ACCESS_REVOKED')
   })
 
-  await t.test('before its successor was seen in use, it is taken for a retry, and the theft is found later', async t => {
+  await t.test('before its successor is seen in use, it counts as a retry, and the theft is detected later', async t => {
     const { signIn, says, press } = await visit(t, browser, graceless.url)
     await signIn()
     await press('Refresh')
@@ -227,7 +227,7 @@ test('the page of the example server', { skip: withoutBrowser }, async t => {
     }
   })
 
-  await t.test('it runs its own script alone, in no frame, and sends no form', async t => {
+  await t.test('it runs only its own script, in no frame, and submits no form', async t => {
     const { headers } = await fetch(stateless.url)
     const policy = headers.get('content-security-policy')?.split('; ') ?? []
     for (const rule of ["default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'", "form-action 'none'", "frame-ancestors 'none'"]) {
@@ -246,7 +246,7 @@ test('the page of the example server', { skip: withoutBrowser }, async t => {
     t.same(complaints, [])
   })
 
-  await t.test('a server that is gone is said to be out of reach, and one that comes back otherwise is seen as it is', async t => {
+  await t.test('the page reports an unreachable server, and shows how it runs when it comes back differently', async t => {
     const { page, signIn, says, press } = await visit(t, browser, patient.url)
     await signIn()
     patient.process.kill('SIGKILL')

@@ -52,7 +52,7 @@ test('the example server serves a whole sign-in', async t => {
     t.equal((await send(`${url}/authorizations`, 'POST', undefined, { ...DEMO, password: 'x'.repeat(257) })).status, 400)
   })
 
-  await t.test('GET /me answers request.user to an access token alone', async t => {
+  await t.test('GET /me answers request.user, only to an access token', async t => {
     const { status, body } = await send(`${url}/me`, 'GET', access)
     t.equal(status, 200)
     t.match(body, { user_id: 'demo', refresh: false, iat: Number, exp: Number })
@@ -60,14 +60,14 @@ test('the example server serves a whole sign-in', async t => {
     t.equal((await send(`${url}/me`, 'GET', refresh)).status, 403)
   })
 
-  await t.test('GET /open answers everybody, and says whom it sees', async t => {
+  await t.test('GET /open answers everyone, with the user or null', async t => {
     t.same(await send(`${url}/open`, 'GET'), { status: 200, body: { user: null } })
     t.same(await send(`${url}/open`, 'GET', 'forged'), { status: 200, body: { user: null } })
     t.match(await send(`${url}/open`, 'GET', access), { status: 200, body: { user: { user_id: 'demo', refresh: false } } })
     t.match(await send(`${url}/open`, 'GET', refresh), { status: 200, body: { user: { user_id: 'demo', refresh: true } } })
   })
 
-  await t.test('PUT /authorizations renews the access token for a refresh token alone', async t => {
+  await t.test('PUT /authorizations renews the access token, only for a refresh token', async t => {
     const { status, body } = await send(`${url}/authorizations`, 'PUT', refresh)
     t.equal(status, 201)
     t.equal((await send(`${url}/me`, 'GET', String(body.token))).status, 200)
@@ -75,7 +75,7 @@ test('the example server serves a whole sign-in', async t => {
     t.equal((await send(`${url}/authorizations`, 'PUT')).status, 403)
   })
 
-  await t.test('a sign-in beyond the bound is told to come back', async t => {
+  await t.test('a sign-in beyond the limit gets a 503', async t => {
     const body = JSON.stringify({ ...DEMO, password: 'wrong' })
     const request = 'POST /authorizations HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n' +
       `content-length: ${body.length}\r\n\r\n${body}`
@@ -131,7 +131,7 @@ test('a connection that never sends a request is cut off at shutdown', async t =
   t.equal(await server.ended, 0)
 })
 
-test('what keeps it from starting is said in one line', async t => {
+test('a failed start prints one line that says why', async t => {
   const server = await startServer(t, COMMAND)
   const cases: Array<[string, NodeJS.ProcessEnv, RegExp]> = [
     ['a port in use', { PORT: new URL(server.url).port }, /EADDRINUSE.*127\.0\.0\.1:\d+/],

@@ -14,7 +14,7 @@ test('refreshTokens exchanges a refresh token as PUT does', async t => {
   t.match(await dualToken.listSessions(7), [{ ip: '192.0.2.2', userAgent: null }])
 })
 
-test('refreshTokens asks the loadUser it is given, or that of the routes without a request', async t => {
+test('refreshTokens calls the given loadUser, or that of the routes without a request', async t => {
   const seen: unknown[] = []
   const { app } = await createSessionApp(t, {
     routes: {
@@ -75,7 +75,7 @@ test('refreshTokens rejects with the code that says why', async t => {
   await rejects(last.refresh_token, 'REFRESH_EXPIRED')
 })
 
-test('verifyToken knows of sessions', async t => {
+test('verifyToken refuses a token of an ended session', async t => {
   const { app, clock } = await createSessionApp(t)
   const { dualToken } = app
   const pair = await dualToken.issueTokens({ user_id: 7 })
@@ -91,7 +91,7 @@ test('verifyToken knows of sessions', async t => {
   t.throws(() => dualToken.verifyToken(pair.token), { code: 'FST_DUAL_TOKEN_ACCESS_EXPIRED' })
 })
 
-test('listSessions gives what the application may see, the last used first', async t => {
+test('listSessions returns the public members of sessions, most recently used first', async t => {
   const { app, clock } = await createSessionApp(t)
   const { dualToken } = app
   const ids: unknown[] = []
@@ -118,7 +118,7 @@ test('sessions used at the same moment are listed by their age', async t => {
   t.strictSame((await dualToken.listSessions(7)).map(({ id }) => id), [claimsIn(young.token).sid, claimsIn(old.token).sid])
 })
 
-test('revokeSession ends a session, again and again, and says of what is no id that there can be none', async t => {
+test('revokeSession ends a session, even repeatedly, and returns false for a malformed id', async t => {
   const { app, me, asked } = await createSessionApp(t)
   const { token } = await app.dualToken.issueTokens({ user_id: 7 })
   const sid = claimsIn(token).sid as string
@@ -129,7 +129,7 @@ test('revokeSession ends a session, again and again, and says of what is no id t
   t.strictSame(asked(), [])
 })
 
-test('revokeUser ends all sessions of one user, and says how many', async t => {
+test('revokeUser ends all sessions of one user, and returns their number', async t => {
   const { app, me } = await createSessionApp(t)
   const { issueTokens, revokeUser } = app.dualToken
   const tokens = [(await issueTokens({ user_id: 7 })).token, (await issueTokens({ user_id: 7 })).token]
@@ -140,7 +140,7 @@ test('revokeUser ends all sessions of one user, and says how many', async t => {
   t.equal(await revokeUser(7), 0)
 })
 
-test('while the store fails every call that needs it rejects, and works afterwards', async t => {
+test('while the store fails, every call that needs it rejects, and works afterwards', async t => {
   const { app, instead, me } = await createSessionApp(t)
   const { issueTokens, listSessions, revokeSession, revokeUser } = app.dualToken
   const { token } = await issueTokens({ user_id: 7 })
@@ -159,7 +159,7 @@ test('while the store fails every call that needs it rejects, and works afterwar
   t.equal(await revokeUser(7), 1)
 })
 
-test('a sign-in of the application that began before revokeUser is refused when it says so', async t => {
+test('a sign-in by the application is refused when its startedAt is before revokeUser', async t => {
   const { app } = await createSessionApp(t)
   const { issueTokens, listSessions, revokeUser } = app.dualToken
   const startedAt = performance.now()
@@ -172,7 +172,7 @@ test('a sign-in of the application that began before revokeUser is refused when 
   }
 })
 
-test('what is no user id is refused, instead of finding and ending nothing', async t => {
+test('an invalid user id is refused, instead of matching no session', async t => {
   const { app, asked } = await createSessionApp(t)
   asked()
   for (const id of [undefined, null, '', 0, NaN, 2 ** 53, {}, { user_id: 7 }, [7], true]) {

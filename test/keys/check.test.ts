@@ -52,7 +52,7 @@ test('a key is taken as PEM, in bytes or text, as JWK and as KeyObject', async t
   }
 })
 
-test('the older PEM forms of RSA and EC keys will do', async t => {
+test('the older PEM formats of RSA and EC keys are accepted', async t => {
   for (const [algorithm, privateKey, type] of [['RS256', rsa.privateKey, 'pkcs1'], ['ES256', ec.privateKey, 'sec1']] as const) {
     const [key] = readKeys([{ kid: 'k', algorithm, privateKey: pem(privateKey, type) }]) as readonly [PublicRingKey]
     t.ok(key.privateKey!.equals(privateKey))
@@ -76,7 +76,7 @@ test('a secret is taken as text, bytes, JWK and KeyObject, and copied', async t 
   }
 })
 
-test('a list with holes, of others, or of nothing is refused', t => {
+test('a list with holes, with other values or without members is refused', t => {
   refuses(t, [
     ['nothing', undefined, 'Option keys must be a list of at least one key.'],
     ['no list', { 0: ringKey('EdDSA', 'a'), length: 1 }, 'Option keys must be a list of at least one key.'],
@@ -86,9 +86,9 @@ test('a list with holes, of others, or of nothing is refused', t => {
     ['a list', [[]], 'Option keys[0] must be an object.'],
     ['text', ['hunter2'], 'Option keys[0] must be an object.'],
     ['another member', [{ ...ringKey('EdDSA', 'a'), key: 'hunter2' }], 'Option keys[0].key is not known.'],
-    ['no algorithm', [{ kid: 'a', secret: SECRET }], 'Option keys[0].algorithm must be HS256, RS256, PS256, ES256 or EdDSA.'],
+    ['no algorithm', [{ kid: 'a', secret: SECRET }], 'Option keys[0].algorithm must be one of HS256, RS256, PS256, ES256, EdDSA.'],
     ...['none', 'hs256', 'HS512', 'RS512', 'ES256K', 'ES384', 'Ed25519', 'constructor', null, ['EdDSA']].map(algorithm =>
-      [String(algorithm), [{ kid: 'a', algorithm, privateKey: ed.privateKey }], 'Option keys[0].algorithm must be HS256, RS256, PS256, ES256 or EdDSA.'] as const)
+      [String(algorithm), [{ kid: 'a', algorithm, privateKey: ed.privateKey }], 'Option keys[0].algorithm must be one of HS256, RS256, PS256, ES256, EdDSA.'] as const)
   ])
   t.end()
 })
@@ -212,7 +212,7 @@ test('a private and a public part that do not belong together are refused', t =>
   t.end()
 })
 
-test('a JWK that is for something else is refused', t => {
+test('a JWK for another use is refused', t => {
   const use = 'Option keys[0].publicKey must be a JWK whose use is sig.'
   const alg = 'Option keys[0].publicKey must be a JWK whose alg is EdDSA.'
   const toVerify = 'Option keys[0].publicKey must be a JWK whose key_ops allow to verify.'
@@ -254,7 +254,7 @@ test('a key in the wrong place is refused', t => {
   t.end()
 })
 
-test('what is no whole and open key is refused', t => {
+test('an incomplete or encrypted key is refused', t => {
   const encrypted = rsa.privateKey.export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'hunter2' })
   const older = rsa.privateKey.export({ type: 'pkcs1', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'hunter2' })
   const { p, ...noPrime } = jwk(rsa.privateKey)
@@ -299,7 +299,7 @@ test('symmetric keys beside asymmetric ones are refused, other mixtures are not'
   t.end()
 })
 
-test('what is given can change afterwards, what was read does not', async t => {
+test('later changes to the given keys do not affect the ring', async t => {
   const given = { kid: 'a', algorithm: 'EdDSA', privateKey: jwk(ed.privateKey) }
   const list = [given]
   const keys = readKeys(list)
@@ -327,7 +327,7 @@ test('a ring can sign when its first key can', async t => {
   t.notOk(isSymmetric(readKeys([publicRingKey('EdDSA', 'a')])[0]))
 })
 
-test('the public half is found without being given', async t => {
+test('the public half is derived from the private one', async t => {
   for (const algorithm of ALGORITHMS) {
     const [key] = readKeys([ringKey(algorithm, 'a')]) as readonly [PublicRingKey]
     t.ok(key.publicKey.equals(createPublicKey(PAIRS[algorithm][0].privateKey)))

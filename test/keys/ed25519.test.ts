@@ -10,7 +10,7 @@ function bytesOf (value: bigint): Buffer {
 const P = 2n ** 255n - 19n
 const SIGN = 2n ** 255n
 
-test('the public keys that are made are sound', async t => {
+test('generated public keys are sound', async t => {
   for (let i = 0; i < 20; i++) {
     t.ok(isSoundPoint(Buffer.from(createPair('EdDSA').publicKey.export({ format: 'jwk' }).x!, 'base64url')))
   }
@@ -45,6 +45,6 @@ test('the eight points of small order protect nothing', async t => {
   }
 })
 
-test('a number that is not less than p is another spelling', async t => {
+test('a number that is not less than p is not canonical', async t => {
   for (const y of [P, P + 1n, P + 3n, SIGN - 1n]) t.notOk(isSoundPoint(bytesOf(y)), y.toString(16))
 })

@@ -56,7 +56,7 @@ test('without a cache the keys change just the same', async t => {
   t.throws(() => app.dualToken.verifyToken(token), { code: 'FST_DUAL_TOKEN_ACCESS_INVALID' })
 })
 
-test('keys that are not sound change nothing', async t => {
+test('invalid keys change nothing', async t => {
   const { app } = await createApp(t, { keys: [k1] })
   const token = mintWith('EdDSA', 'k1', accessClaims())
   const wrong: Array<[unknown, string | RegExp]> = [
@@ -76,7 +76,7 @@ test('keys that are not sound change nothing', async t => {
   }
 })
 
-test('a ring of secrets rolls too, and does not become asymmetric', async t => {
+test('a ring of secrets rotates too, and does not become asymmetric', async t => {
   const [a, b] = [SECRET, OTHER_SECRET].map((secret, index): DualTokenKey => ({ kid: `s${index}`, algorithm: 'HS256', secret }))
   const { app } = await createApp(t, { keys: [a!] })
   const { token } = await app.dualToken.issueTokens({ user_id: 7 })
@@ -132,7 +132,7 @@ test('with sessions, a ring that can only verify uses no refresh token up', asyn
   t.match(await app.dualToken.refreshTokens(refresh), { token_type: 'Bearer' })
 })
 
-test('two servers roll from one key to the next under load, and no request fails', async t => {
+test('two servers rotate from one key to the next under load, and no request fails', async t => {
   const { app: signIn } = await createApp(t, { keys: [k1], jwks: true })
   const { app: other } = await createApp(t, { keys: [k1Public], routes: false })
   const [signInPort, otherPort] = [await listen(signIn), await listen(other)]

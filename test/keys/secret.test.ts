@@ -15,7 +15,7 @@ test('a secret is read as its own copy of its bytes', async t => {
   t.equal(read.toString(), SECRET)
 })
 
-test('a secret of 32 bytes or more that somebody had to guess is good', async t => {
+test('a secret of 32 bytes or more that is hard to guess is accepted', async t => {
   const cases = [
     SECRET, Buffer.from(SECRET), new Uint8Array(Buffer.from(SECRET)), 'f3b1c2d4e5f60718293a4b5c6d7e8f90', '{"a":"json, but no key of any kind"}',
     'ägöldßwürmé, schräg über Ömür: 7 ñ', Buffer.from(Array.from({ length: 32 }, (_, i) => i * i)), `the secret of my garden gate: ${'kqzvjw'}!`, '#&!)(*%$-_=+;:,.<>?/~^@[]{}|"#!*&(?'
@@ -23,7 +23,7 @@ test('a secret of 32 bytes or more that somebody had to guess is good', async t 
   for (const secret of cases) t.equal(secretFlaw(secret), null, JSON.stringify(secret.toString()))
 })
 
-test('a secret that protects nothing is refused with its reason', async t => {
+test('a weak secret is refused with the reason', async t => {
   const cases: Array<[string, Array<string | Uint8Array>]> = [
     ['must not be blank', ['', ' ', '\t\n '.repeat(20), new Uint8Array(0), Buffer.from(' '.repeat(32))]],
     ['must be at least 32 bytes long', ['a', 'x'.repeat(31), SECRET.slice(0, 31), Buffer.alloc(31, 1), 'ä'.repeat(15)]],
@@ -80,7 +80,7 @@ test('a key without the lines of its PEM around it is no secret either, and no r
   t.equal(secretFlaw(cases[0]!.subarray(0, 200)), null, 'a part of a key is only bytes')
 })
 
-test('no random secret is taken for one that can be guessed, in whatever spelling', async t => {
+test('no random secret counts as guessable, in any encoding', async t => {
   let hash = Buffer.alloc(32)
   for (let i = 0; i < 2000; i++) {
     hash = createHash('sha256').update(hash).digest()

@@ -37,7 +37,7 @@ test('a secret that the engine cannot use is an error at once', async t => {
   t.throws(() => createKey({ ...secretKey(SECRET), secret: undefined as unknown as Buffer }), { message: 'missing secret' })
 })
 
-test('a key of each algorithm signs what is its own', async t => {
+test('a key of each algorithm signs with its own algorithm', async t => {
   for (const algorithm of ALGORITHMS) {
     const key = createKey(readKeys([ringKey(algorithm, 'k')])[0])
     const token = key.sign(accessClaims())
@@ -46,6 +46,6 @@ test('a key of each algorithm signs what is its own', async t => {
   }
 })
 
-test('a key without its private half throws when it is to sign', async t => {
+test('a key without its private half throws when it signs', async t => {
   for (const algorithm of ALGORITHMS) t.throws(() => createKey(readKeys([publicRingKey(algorithm, 'k')])[0]).sign(accessClaims()), algorithm)
 })

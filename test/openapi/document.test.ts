@@ -62,7 +62,7 @@ const routes = defineRoutes({
   loadUser: userId => userId === 7 ? { user_id: 7 } : null
 })
 
-test('a guard is recognised wherever it stands', async t => {
+test('a guard is detected in every hook and list', async t => {
   const app = await createDocumented(t)
   const { loginRequired, refreshRequired } = app
   const other = (_request: unknown, _reply: unknown, done: () => void) => done()
@@ -85,7 +85,7 @@ test('a guard is recognised wherever it stands', async t => {
   t.strictSame(paths['/open']!.get, { responses: { 200: { description: 'Default Response' } } })
 })
 
-test('each of two registrations is told of by its own guards', async t => {
+test('the document shows the guards of two registrations separately', async t => {
   const app = Fastify()
   t.teardown(() => app.close())
   await app.register(swagger, withDualToken({ openapi: { info } }))
@@ -109,7 +109,7 @@ test('@fastify/swagger may be registered after the plugin', async t => {
   t.strictSame(paths['/late']!.get!.security, [{ accessToken: [] }])
 })
 
-test('HEAD routes are told of too, with an operationId of their own', async t => {
+test('HEAD routes are described too, with their own operationId', async t => {
   const app = await createDocumented(t, { swagger: { exposeHeadRoutes: true, openapi: { info } } })
   app.get('/me', { preHandler: app.loginRequired, schema: { operationId: 'getMe' } }, answer)
   const { get, head } = (await documentOf(app)).paths['/me'] as Record<string, Operation>
@@ -118,7 +118,7 @@ test('HEAD routes are told of too, with an operationId of their own', async t =>
   t.strictSame(head!.responses, get!.responses)
 })
 
-test('a context is told of when an onRoute hook puts the guard at its routes, not when addHook hides it', async t => {
+test('a guard is detected when an onRoute hook adds it to the routes, not when addHook adds it to the context', async t => {
   const app = await createDocumented(t)
   app.register(async context => {
     context.addHook('onRequest', context.loginRequired)
@@ -134,7 +134,7 @@ test('a context is told of when an onRoute hook puts the guard at its routes, no
   for (const url of ['/hidden', '/shown']) t.equal((await app.inject(url)).statusCode, 401, url)
 })
 
-test('what the author has written stands, and the schema is not written to', async t => {
+test('the schema of the author takes precedence, and is not modified', async t => {
   const transformed: string[] = []
   const app = await createDocumented(t, {
     swagger: {
@@ -178,7 +178,7 @@ test('what the author has written stands, and the schema is not written to', asy
   t.match(components.securitySchemes.apiKey, { type: 'apiKey' })
 })
 
-test('a transform that knows schemas of one kind alone, such as that of a type provider, is given no schema of ours', async t => {
+test('a transform that knows only one kind of schema, such as that of a type provider, gets no schema of ours', async t => {
   const body = { kind: 'own' }
   const app = Fastify()
   t.teardown(() => app.close())
@@ -282,7 +282,7 @@ test('the key set is described, open to all, in a valid document, and served as 
   }
 })
 
-test('without sessions the ready routes promise no more than there is, and the application has the last word', async t => {
+test('without sessions, the ready routes describe only replies that exist, and the application can override them', async t => {
   const { login } = routes
   const app = await createDocumented(t, {
     routes: { login, tags: ['sign-in'], schema: { security: [{ apiKey: [] }], summary: 'Ours' } },
@@ -317,7 +317,7 @@ test('the document is valid OpenAPI 3.0 and 3.1, with shared schemas and HEAD ro
   }
 })
 
-test('what a document gives as an example is what the server answers', async t => {
+test('the examples in a document are the replies of the server', async t => {
   const clock = createClock()
   const app = await createDocumented(t, { routes, sessions: { store: memoryStore() }, now: clock.now })
   app.get('/me', { preHandler: app.loginRequired }, answer)

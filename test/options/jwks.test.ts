@@ -1,14 +1,14 @@
 import { test } from 'tap'
 import { readJwks } from '../../lib/options/jwks.ts'
 
-test('true is the path and the age that everybody expects', async t => {
+test('true means the usual path and max-age', async t => {
   const settings = { path: '/.well-known/jwks.json', maxAge: 300 }
   t.strictSame(readJwks(true), settings)
   t.strictSame(readJwks({}), settings)
   t.ok(Object.isFrozen(readJwks(true)))
 })
 
-test('path and age are taken as given', async t => {
+test('path and maxAge keep their given values', async t => {
   t.strictSame(readJwks({ path: '/keys', maxAge: 0 }), { path: '/keys', maxAge: 0 })
   t.strictSame(readJwks(Object.freeze({ maxAge: '1h' })), { path: '/.well-known/jwks.json', maxAge: 3600 })
 })

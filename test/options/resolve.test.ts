@@ -36,7 +36,7 @@ test('a secret is enough: everything else has a default', async t => {
   })
 })
 
-test('every option is taken as given', async t => {
+test('every option keeps its given value', async t => {
   const now = () => 0
   const store = memoryStore()
   t.match(resolveOptions({
@@ -99,7 +99,7 @@ test('the options are never written to', async t => {
   t.doesNotThrow(() => resolveOptions(deepFreeze(options)))
 })
 
-test('what is wrong with an option is said in one sentence', async t => {
+test('an invalid option gives one sentence that says why', async t => {
   const duration = "whole seconds, or a string with a unit such as '15m', '2h' or '14d'"
   const path = 'Option routes.path must be a string that begins with a slash.'
   const cases: Array<[string, unknown[], string]> = [
@@ -168,7 +168,7 @@ test('what is wrong with an option is said in one sentence', async t => {
   }
 })
 
-test('no options at all are a missing secret', async t => {
+test('without options, the secret is missing', async t => {
   for (const options of [undefined, null, {}, { secret: undefined }]) {
     t.throws(() => resolveOptions(options), {
       code: 'FST_DUAL_TOKEN_OPTION_INVALID', message: 'Option secret is required: at least 32 random bytes.'
@@ -176,14 +176,14 @@ test('no options at all are a missing secret', async t => {
   }
 })
 
-test('no sentence repeats a secret', async t => {
+test('no error sentence contains a secret', async t => {
   const words = 'hunter2-hunter2'
   for (const secret of [words, [words], [SECRET, words], { secret: words }, `-----BEGIN PRIVATE KEY-----${words}${words}`]) {
     t.throws(() => resolveOptions({ secret }), { code: 'FST_DUAL_TOKEN_OPTION_INVALID', message: /^(?!.*hunter2)/s, stack: /^(?!.*hunter2)/s })
   }
 })
 
-test('keys stand for the secret, and can be published', async t => {
+test('keys replace the secret, and can be published', async t => {
   const settings = resolveOptions({ keys: [ringKey('EdDSA', 'k1'), publicRingKey('ES256', 'k2')], jwks: true, routes: { login } })
   t.strictSame(settings.secrets, [])
   t.same(settings.keys!.map(({ kid, algorithm }) => [kid, algorithm]), [['k1', 'EdDSA'], ['k2', 'ES256']])
@@ -191,7 +191,7 @@ test('keys stand for the secret, and can be published', async t => {
   t.equal(resolveOptions({ secret: SECRET, jwks: false }).jwks, null)
 })
 
-test('keys that can only verify go without routes', async t => {
+test('keys that can only verify work without routes', async t => {
   const keys = [publicRingKey('EdDSA', 'k1')]
   for (const routes of [undefined, false]) t.equal(resolveOptions({ keys, routes }).routes, null)
   t.throws(() => resolveOptions({ keys, routes: { login } }), {
@@ -199,7 +199,7 @@ test('keys that can only verify go without routes', async t => {
   })
 })
 
-test('one key that is wrong is enough for the whole ring to be refused', async t => {
+test('one invalid key makes the whole ring invalid', async t => {
   t.throws(() => resolveOptions({ keys: [ringKey('EdDSA', 'k1'), { kid: 'k2', algorithm: 'EdDSA' }] }), {
     code: 'FST_DUAL_TOKEN_OPTION_INVALID', message: 'Option keys[1] must have a privateKey or a publicKey.'
   })

@@ -3,7 +3,7 @@ import { readRoutes } from '../../lib/options/routes.ts'
 
 const login = () => null
 
-test('login is enough: the routes stand at /authorizations and take any JSON object', async t => {
+test('login is enough: the routes are at /authorizations and accept any JSON object', async t => {
   const routes = readRoutes({ login })
   t.equal(routes.path, '/authorizations')
   t.equal(routes.body, undefined)
@@ -13,7 +13,7 @@ test('login is enough: the routes stand at /authorizations and take any JSON obj
   t.strictSame(routes.passedOn, {})
 })
 
-test('what a Fastify route takes is passed on, and what is ours is not', async t => {
+test('options of a Fastify route are passed on, and ours are not', async t => {
   const passedOn = {
     bodyLimit: 100,
     config: { rateLimit: { max: 5 } },
@@ -31,13 +31,13 @@ test('what a Fastify route takes is passed on, and what is ours is not', async t
   })
 })
 
-test('tags are a shorthand for schema.tags, which counts when both are there', async t => {
+test('tags is a shorthand for schema.tags, which wins when both are set', async t => {
   t.strictSame(readRoutes({ login, tags: ['auth'] }).schema, { tags: ['auth'] })
   t.strictSame(readRoutes({ login, tags: ['auth'], schema: { summary: 'Signs in' } }).schema, { tags: ['auth'], summary: 'Signs in' })
   t.strictSame(readRoutes({ login, tags: ['auth'], schema: { tags: ['other'] } }).schema, { tags: ['other'] })
 })
 
-test('a member that is not known is refused, were it undefined', async t => {
+test('an unknown member is refused, even if it is undefined', async t => {
   for (const name of ['prefixTrailingSlash', 'prefix', 'method', 'version', 'Login', 'constructor', '__proto__x']) {
     t.throws(() => readRoutes({ login, [name]: undefined }), {
       code: 'FST_DUAL_TOKEN_OPTION_INVALID', message: `Option routes.${name} is not known.`
@@ -45,7 +45,7 @@ test('a member that is not known is refused, were it undefined', async t => {
   }
 })
 
-test('schema describes, and holds neither body nor response', t => {
+test('schema may contain neither body nor response', t => {
   for (const name of ['body', 'response']) {
     t.throws(() => readRoutes({ login, schema: { summary: 'Signs in', [name]: { type: 'object' } } }), {
       code: 'FST_DUAL_TOKEN_OPTION_INVALID', message: `Option routes.schema.${name} is not known.`
@@ -54,7 +54,7 @@ test('schema describes, and holds neither body nor response', t => {
   t.end()
 })
 
-test('what is passed on may be undefined but not null', async t => {
+test('a passed-on option may be undefined but not null', async t => {
   t.doesNotThrow(() => readRoutes({ login, onRequest: undefined }))
   for (const name of ['onRequest', 'preHandler', 'config', 'bodyLimit']) {
     t.throws(() => readRoutes({ login, [name]: null }), {

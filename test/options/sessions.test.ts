@@ -24,7 +24,7 @@ test('a store is enough: everything else has a default, durations in millisecond
   })
 })
 
-test('every member is taken as given, parts of a second too', async t => {
+test('every member keeps its given value, fractions of a second included', async t => {
   const onEvent = () => {}
   t.strictSame(readSessions({
     store,
@@ -66,7 +66,7 @@ test('the settings are frozen, and the option is not written to', async t => {
   t.ok(Object.isFrozen(settings.sliding))
 })
 
-test('a store may be an object of a class', async t => {
+test('a store may be an instance of a class', async t => {
   class Store {
     async create () {}
     async rotate () {}
@@ -80,7 +80,7 @@ test('a store may be an object of a class', async t => {
   t.equal(readSessions({ store: own }, ACCESS, REFRESH).store, own)
 })
 
-test('what is wrong with a member is said in one sentence', async t => {
+test('an invalid member gives one sentence that says why', async t => {
   const { list, ...listless } = memoryStore()
   const aStore = 'must be a session store: memoryStore(), redisStore(client) or one of your own'
   const aDuration = "must be seconds, or a string with a unit such as '15m', '2h' or '14d'"
@@ -115,7 +115,7 @@ test('what is wrong with a member is said in one sentence', async t => {
   }
 })
 
-test('members that do not go together are refused', async t => {
+test('members that contradict each other are refused', async t => {
   t.throws(() => readSessions({ store, rotate: false, sliding: true }, ACCESS, REFRESH), { message: 'Option sessions.sliding needs rotate.' })
   const short = { message: 'Option sessions.maxLifetime must not be shorter than refreshExpiresIn.' }
   t.throws(() => readSessions({ store, sliding: true, maxLifetime: '13d' }, ACCESS, REFRESH), short)
@@ -123,6 +123,6 @@ test('members that do not go together are refused', async t => {
   t.doesNotThrow(() => readSessions({ store, sliding: false, maxLifetime: '13d' }, ACCESS, REFRESH), 'no session slides')
 })
 
-test('grace and recovery may be nothing', async t => {
+test('grace and recovery may be 0', async t => {
   t.match(readSessions({ store, grace: 0, recovery: '0s' }, ACCESS, REFRESH), { grace: 0, recovery: 0 })
 })

@@ -42,7 +42,7 @@ for (const place of ['memory', 'Redis'] as const) {
   })
 }
 
-test('the applications that are compared give one answer to one token', async t => {
+test('the compared applications give the same answer to the same token', async t => {
   const issuer = await apps.guarded()
   const { token: shared } = await issuer.dualToken.issueTokens(USER)
   for (const [name, createApp] of Object.entries(apps)) {
@@ -56,7 +56,7 @@ test('the applications that are compared give one answer to one token', async t 
   await issuer.close()
 })
 
-test('the applications that are compared refuse a forged token, the bare one apart', async t => {
+test('the compared applications refuse a forged token, except for the bare one', async t => {
   for (const [name, createApp] of Object.entries(apps)) {
     const app = await createApp()
     const { statusCode } = await app.inject({ url: '/', headers: { authorization: `Bearer ${SECRET}` } })

@@ -103,7 +103,7 @@ test('the published package', async t => {
     t.strictSame(files.map(({ path }) => path).sort(), [...built, 'CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'].sort())
   })
 
-  t.test('publint has nothing to say', async t => {
+  t.test('publint reports nothing', async t => {
     const { status, output } = run(process.execPath, ['node_modules/publint/src/cli.js', 'run', tarball, '--strict'], process.cwd())
     t.match(output, /All good!/)
     t.equal(status, 0, output)

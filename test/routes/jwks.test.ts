@@ -34,7 +34,7 @@ test('the key set has the public members of every key, its name, its algorithm a
   }
 })
 
-test('the key set can be kept, and asked for again in short', async t => {
+test('the key set can be cached and revalidated', async t => {
   const app = await createJwksApp(t)
   const { body, headers: { etag } } = await app.inject(JWKS)
   t.equal(etag, `"${createHash('sha256').update(body).digest('base64url')}"`)
@@ -89,25 +89,25 @@ test('the key set follows setKeys', async t => {
   t.equal((await app.inject(JWKS)).body, after.body)
 })
 
-test('path and age are those configured', async t => {
+test('the key set uses the configured path and maxAge', async t => {
   const app = await createJwksApp(t, { jwks: { path: '/keys', maxAge: '1h' } })
   t.equal((await app.inject('/keys')).headers['cache-control'], 'public, max-age=3600')
   t.equal((await app.inject(JWKS)).statusCode, 404)
 })
 
-test('no key set is served unless asked for', async t => {
+test('without the option, no key set is served', async t => {
   for (const options of [{ jwks: false }, {}, { keys: ring.slice(0, 1) }]) {
     const { app } = await createApp(t, { keys: ring, ...options })
     t.equal((await app.inject(JWKS)).statusCode, 404)
   }
 })
 
-test('a verify-only ring can publish what it verifies with', async t => {
+test('a verify-only ring can publish its keys', async t => {
   const app = await createJwksApp(t, { keys: [publicRingKey('EdDSA', 'k1')], routes: false })
   t.equal((await app.inject(JWKS)).json().keys.length, 1)
 })
 
-test('of secrets no key set is served: that does not boot', async t => {
+test('jwks with secrets fails the boot', async t => {
   const message = 'Option jwks needs asymmetric keys: nothing of a secret is public.'
   for (const options of [{ secret: SECRET }, { keys: [{ kid: 'k', algorithm: 'HS256' as const, secret: SECRET }] }]) {
     for (const jwks of [true, {}]) {

@@ -6,7 +6,7 @@ import { ACCESS_LIFETIME, claimsIn, NOW, REFRESH_LIFETIME } from '../support/tok
 
 const login = () => ({ user_id: 7 })
 
-test('a refresh asks for the user, then lets the session take its step', async t => {
+test('a refresh loads the user before it rotates the session', async t => {
   const told = createToldStore()
   const order: string[] = []
   const { signIn, renew } = await createSessionApp(t, {
@@ -25,7 +25,7 @@ test('a refresh asks for the user, then lets the session take its step', async t
   t.strictSame([...order, ...told.asked()], ['loadUser', 'rotate'])
 })
 
-test('a session that is in the map of revoked ones is refused before anybody is asked', async t => {
+test('a session in the map of revoked ones is refused before any call', async t => {
   let loads = 0
   const { app, signIn, renew, asked } = await createSessionApp(t, { routes: { login, loadUser: userId => ({ user_id: userId, loads: ++loads }) } })
   const { refresh_token: refreshed } = await signIn()
@@ -36,7 +36,7 @@ test('a session that is in the map of revoked ones is refused before anybody is 
   t.notOk(asked().includes('rotate'))
 })
 
-test('a session that is revoked while the refresh is under way gets no token', async t => {
+test('a session revoked during a refresh gets no token', async t => {
   const told = createToldStore()
   const { app, signIn, renew } = await createSessionApp(t, { told })
   const { refresh_token: refreshed } = await signIn()
@@ -52,7 +52,7 @@ test('a session that is revoked while the refresh is under way gets no token', a
   t.notMatch(reply.body, /token"/)
 })
 
-test('a loadUser that fails uses nothing up', async t => {
+test('a loadUser that fails leaves the refresh token valid', async t => {
   const users: Array<() => unknown> = [
     () => { throw new Error('no connection') },
     async () => { throw new Error('no connection') },
@@ -75,7 +75,7 @@ test('a loadUser that fails uses nothing up', async t => {
   t.equal(claimsIn(next).gen, 1)
 })
 
-test('a user who is gone takes the session along', async t => {
+test('when the user is gone, the session ends', async t => {
   for (const nobody of [null, undefined, false] as const) {
     let gone = false
     const { signIn, renew, me, events } = await createSessionApp(t, { routes: { login, loadUser: userId => gone ? nobody : { user_id: userId } } })
@@ -107,13 +107,13 @@ test('a session is told to end when the user is gone, or the client hears of it 
   }
 })
 
-test('a refresh says what loadUser says now', async t => {
+test('a refreshed token carries the claims that loadUser returns now', async t => {
   const { signIn, renew } = await createSessionApp(t, { routes: { login: () => ({ user_id: 7, role: 'admin' }), loadUser: userId => ({ user_id: userId, role: 'guest' }) } })
   const next = (await renew((await signIn()).refresh_token)).json()
   for (const token of [next.token, next.refresh_token]) t.match(claimsIn(token), { user_id: 7, role: 'guest' })
 })
 
-test('a refresh that is repeated gets the same refresh token, and an access token of its own moment', async t => {
+test('a repeated refresh gets the same refresh token, and a fresh access token', async t => {
   const { clock, signIn, renew } = await createSessionApp(t)
   const { refresh_token: refreshed } = await signIn()
   clock.advance(1.5)
@@ -165,7 +165,7 @@ test('a session ends at a fixed time after sign-in', async t => {
   t.equal(outcomeOf(await renew(refreshed)), 'REFRESH_EXPIRED')
 })
 
-test('a clock tolerance prolongs a session by itself, and no more', async t => {
+test('clockTolerance prolongs a session by exactly that time', async t => {
   const { clock, signIn, renew } = await createSessionApp(t, { clockTolerance: 60 })
   const { refresh_token: refreshed } = await signIn()
   clock.set(NOW + REFRESH_LIFETIME + 59)
@@ -199,7 +199,7 @@ test('a sliding session is renewed by each refresh, until its absolute end', asy
   t.equal(outcomeOf(await renew(refreshed)), 'REFRESH_EXPIRED')
 })
 
-test('a sliding session that is not renewed ends as any other', async t => {
+test('a sliding session without refreshes ends like any other', async t => {
   const { clock, signIn, renew } = await createSessionApp(t, { sessions: { sliding: true } })
   const { refresh_token: refreshed } = await signIn()
   clock.advance(REFRESH_LIFETIME)

@@ -27,7 +27,7 @@ async function createWith (t: Parameters<typeof createApp>[0], routes: Partial<D
   return createApp(t, { routes: { login: () => ({ user_id: 7 }), ...routes } })
 }
 
-test('there are no routes unless they are asked for', async t => {
+test('without the option, there are no routes', async t => {
   for (const routes of [undefined, false] as const) {
     const app = Fastify()
     t.teardown(() => app.close())
@@ -45,7 +45,7 @@ test('there are no other routes than POST and PUT', async t => {
   }
 })
 
-test('the routes stand at path, below the prefix of the context', async t => {
+test('the routes are at path, below the prefix of the context', async t => {
   const app = Fastify()
   t.teardown(() => app.close())
   app.register(async context => {
@@ -156,7 +156,7 @@ test('login and loadUser may be sync or async', async t => {
   }
 })
 
-test('null, false and undefined are nobody: login is refused, the refresh token has lost its user', async t => {
+test('null, false and undefined mean no user: login is refused, and so is the refresh', async t => {
   for (const nobody of [null, false, undefined] as const) {
     for (const answer of [() => nobody, async () => nobody]) {
       const { app } = await createWith(t, { login: answer, loadUser: answer })
@@ -175,7 +175,7 @@ test('null, false and undefined are nobody: login is refused, the refresh token 
   }
 })
 
-test('what login or loadUser throws reaches the error handler of the application', async t => {
+test('errors of login and loadUser reach the error handler of the application', async t => {
   class DatabaseDown extends Error {
     statusCode = 503
   }
@@ -203,7 +203,7 @@ test('what login or loadUser throws reaches the error handler of the application
   }
 })
 
-test('what is no user is the fault of the programmer: 500 USER_INVALID', async t => {
+test('an invalid user is a programming error: 500 USER_INVALID', async t => {
   const users: unknown[] = [
     true, 7, 'demo', '', 0, [], [{ user_id: 7 }], {}, { id: 7 }, { user_id: 0 }, { user_id: '' }, { user_id: null }, { user_id: 2 ** 53 },
     { user_id: 7n }, { user_id: 7, text: 'x'.repeat(5000) },
@@ -244,14 +244,14 @@ test('loadUser gets the id as it was issued, and the request', async t => {
   }
 })
 
-test('loadUser cannot answer for somebody else', async t => {
+test('loadUser cannot return another user', async t => {
   for (const id of [8, '7']) {
     const { app } = await createWith(t, { loadUser: () => ({ user_id: id }) })
     t.strictSame(await outcomeOf(put(app)), [500, 'FST_DUAL_TOKEN_USER_INVALID'])
   }
 })
 
-test('a renewal uses the verdict of the guard, not what somebody wrote into request.user', async t => {
+test('a refresh uses the verdict of the guard, not request.user', async t => {
   const { app } = await createWith(t, {
     onRequest: async (request: FastifyRequest) => { request.user = { user_id: 1, refresh: true, exp: NOW + 60 } }
   })
@@ -270,7 +270,7 @@ test('PUT lets refresh tokens pass and nothing else', async t => {
   for (const [headers, kind] of cases) t.strictSame(await outcomeOf(put(app, { headers })), [403, `FST_DUAL_TOKEN_REFRESH_${kind}`])
 })
 
-test('with userIdClaim the id travels under that name', async t => {
+test('with userIdClaim, tokens carry the id under that name', async t => {
   const { app } = await createApp(t, { userIdClaim: 'sub', routes: { login: () => ({ sub: 'u-1', user_id: 1 }) } })
   const { token, refresh_token: refreshed } = (await post(app)).json()
   t.match(claimsIn(token), { sub: 'u-1', user_id: 1 })
@@ -300,7 +300,7 @@ test('credentials are validated by the body schema', async t => {
   t.strictSame(await outcomeOf(post(app, { payload: { username: 'demo', password: 'bad' } })), [401, 'FST_DUAL_TOKEN_LOGIN_REFUSED'])
 })
 
-test('POST takes a JSON object, and 400 is for what is none', async t => {
+test('POST accepts a JSON object, and answers 400 to other JSON', async t => {
   const { app } = await createWith(t, {})
   for (const type of ['application/json', 'application/json; charset=utf-8', 'Application/JSON', 'application/json;charset="UTF-8"']) {
     t.equal((await post(app, { payload: '{"a":1}', headers: { 'content-type': type } })).statusCode, 201, type)
@@ -367,7 +367,7 @@ test('the parsers of the application are left alone, and do not reach the routes
   t.equal((await put(app, form)).statusCode, 201)
 })
 
-test('what a route takes is passed on to both routes', async t => {
+test('options of a Fastify route are passed on to both routes', async t => {
   const seen: string[] = []
   const note = (name: string): preHandlerHookHandler => (request, _reply, done) => {
     seen.push(`${name} ${request.method}`)
@@ -401,7 +401,7 @@ test('what a route takes is passed on to both routes', async t => {
   t.strictSame(seen.splice(0), steps('PUT'))
 })
 
-test('one preHandler is passed on as well as a list, behind the guard of PUT', async t => {
+test('a preHandler or a list of them is passed on, and runs after the guard of PUT', async t => {
   let calls = 0
   const { app } = await createWith(t, {
     preHandler (_request, _reply, done) {
@@ -466,7 +466,7 @@ function createForeignApp (t: Test): FastifyInstance {
   return app
 }
 
-test("the ready routes get by without the application's compilers, but for a body schema of its own", async t => {
+test('the ready routes use the compilers of the application only for its own body schema', async t => {
   const routes: DualTokenRoutes = { login: ({ password }) => password === 'good' ? { user_id: 7 } : null }
   const body: Foreign = { parse: data => ({ password: (data as { secret: string }).secret }) }
   const sessions = { store: memoryStore() }
@@ -482,7 +482,7 @@ test("the ready routes get by without the application's compilers, but for a bod
   }
 })
 
-test('without a body schema, what is no object is refused as by one', async t => {
+test('without a body schema, anything but an object is refused as with one', async t => {
   const seen: unknown[] = []
   const replies = await Promise.all([{}, { body: { type: 'object' } }].map(async more => {
     const { app } = await createWith(t, {
@@ -505,7 +505,7 @@ test('without a body schema, what is no object is refused as by one', async t =>
   for (const error of seen) t.strictSame(error, seen[0])
 })
 
-test('a schemaErrorFormatter is asked, with a body schema and without', async t => {
+test('a schemaErrorFormatter is called, with a body schema and without', async t => {
   for (const more of [{}, { body: { type: 'object' } }]) {
     const { app } = await createWith(t, {
       ...more,

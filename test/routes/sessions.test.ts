@@ -19,7 +19,7 @@ async function list (app: FastifyInstance, token: string, url = SESSIONS) {
   return (await app.inject({ url, headers: bearer(token) })).json().sessions
 }
 
-test('POST answers a pair of one session, PUT the next pair of it', async t => {
+test('POST answers a pair of a new session, PUT its next pair', async t => {
   const { app, clock, signIn, renew } = await createSessionApp(t)
   const reply = await app.inject({ method: 'POST', url: PATH, payload: { password: 'good' } })
   t.equal(reply.statusCode, 201)
@@ -50,7 +50,7 @@ test('POST answers a pair of one session, PUT the next pair of it', async t => {
   t.not(other.n, refresh.n)
 })
 
-test('PUT tells a token that was used up from one whose session was ended, and both from garbage', async t => {
+test('PUT distinguishes a used-up token, a token of an ended session, and garbage', async t => {
   const { clock, signIn, renew, app } = await createSessionApp(t)
   t.equal(outcomeOf(await app.inject({ method: 'PUT', url: PATH })), 'REFRESH_MISSING')
   t.equal(outcomeOf(await renew('x')), 'REFRESH_INVALID')
@@ -82,7 +82,7 @@ for (const place of ['memory', 'Redis'] as const) {
   })
 }
 
-test('DELETE with either token ends its session: 204, and a second time too', async t => {
+test('DELETE with either token ends its session with 204, even repeatedly', async t => {
   for (const name of ['token', 'refresh_token'] as const) {
     const { app, signIn, renew, me } = await createSessionApp(t)
     const pair = await signIn()
@@ -109,7 +109,7 @@ test('an expired token may still sign out', async t => {
   t.equal(outcomeOf(await app.inject({ method: 'DELETE', url: PATH, headers: bearer(refreshed) })), '204')
 })
 
-test('a token that is no good ends nothing', async t => {
+test('an invalid token ends nothing', async t => {
   const { app, signIn, me, asked } = await createSessionApp(t, { issuer: 'us' })
   const { token } = await signIn()
   asked()
@@ -133,7 +133,7 @@ test('a token that is no good ends nothing', async t => {
   t.equal(await me(token), '200')
 })
 
-test('GET lists the sessions of the caller that live, the last used first, in ISO 8601', async t => {
+test('GET lists the live sessions of the caller, most recently used first, with times in ISO 8601', async t => {
   const { app, clock, signIn, renew } = await createSessionApp(t)
   const first = await signIn()
   clock.advance(60)
@@ -190,7 +190,7 @@ test('DELETE one of the caller\'s sessions ends it and no other', async t => {
   t.equal(await me(here.token), 'ACCESS_REVOKED')
 })
 
-test('the session of another user, an unknown one and a malformed id are alike: 404', async t => {
+test('the session of another user, an unknown session and a malformed id all give 404', async t => {
   const { app, me } = await createSessionApp(t, { routes: { login: anybody } })
   const own = await signInAs(app, 7)
   const text = await signInAs(app, '7')
@@ -204,7 +204,7 @@ test('the session of another user, an unknown one and a malformed id are alike: 
   for (const { token } of [own, text, other]) t.equal(await me(token), '200')
 })
 
-test('DELETE all ends every session of the caller, this one too, here and now, and nobody else\'s', async t => {
+test('DELETE all ends every session of the caller at once, this one included, and no other', async t => {
   const { app, me, renew } = await createSessionApp(t, { routes: { login: anybody } })
   const [here, there, text, other] = [await signInAs(app, 7), await signInAs(app, 7), await signInAs(app, '7'), await signInAs(app, 8)]
   const reply = await app.inject({ method: 'DELETE', url: SESSIONS, headers: bearer(here.token) })
@@ -258,7 +258,7 @@ test('only an access token of a live session opens the list', async t => {
   t.strictSame(asked(), [])
 })
 
-test('whatever body is sent to PUT or DELETE is read and forgotten', async t => {
+test('PUT and DELETE read and discard any body', async t => {
   const { app, signIn } = await createSessionApp(t)
   const bodies: Array<Pick<InjectOptions, 'payload' | 'headers'>> = [
     { payload: '', headers: { 'content-type': 'application/json' } },
@@ -293,7 +293,7 @@ test('the ip of a session is request.ip, so that trustProxy is honoured', async 
   }
 })
 
-test('a user agent is cut at 256 characters, and none is null', async t => {
+test('a user agent is cut at 256 characters, and a missing one is null', async t => {
   const { app, clock } = await createSessionApp(t, { routes: { login: anybody } })
   const { token, refresh_token: refreshed } = await signInAs(app, 7, { headers: { 'user-agent': 'a'.repeat(257) } })
   t.match(await list(app, token), [{ user_agent: 'a'.repeat(256) }])
@@ -302,7 +302,7 @@ test('a user agent is cut at 256 characters, and none is null', async t => {
   t.match(await list(app, token), [{ user_agent: null }])
 })
 
-test('the routes stand under the path of the routes, whatever it is', async t => {
+test('the session routes are below the configured path', async t => {
   for (const [path, sessions] of [['/', '/sessions'], ['/v1/auth', '/v1/auth/sessions'], ['/auth/', '/auth/sessions'], ['/:id/auth', '/me/auth/sessions']] as const) {
     const { app } = await createSessionApp(t, { routes: { path, login: anybody } })
     const url = path.replace(':id', 'me')
@@ -322,7 +322,7 @@ test('HEAD answers as GET does, without the body', async t => {
   t.equal((await app.inject({ method: 'HEAD', url: SESSIONS })).statusCode, 401)
 })
 
-test('what is passed on to a route reaches each of these, a preHandler after the guard', async t => {
+test('passed-on options reach each session route, a preHandler after the guard', async t => {
   const seen: string[] = []
   const { app } = await createSessionApp(t, {
     routes: {
@@ -351,7 +351,7 @@ test('what is passed on to a route reaches each of these, a preHandler after the
   t.equal(seen.filter(line => line.startsWith('preHandler')).length, 2, 'the session is ended by then')
 })
 
-test('who writes request.user lists and ends nothing of others', async t => {
+test('writing to request.user gives no access to the sessions of others', async t => {
   const { app, me } = await createSessionApp(t, {
     routes: {
       login: anybody,

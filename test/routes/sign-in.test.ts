@@ -6,7 +6,7 @@ import { ACCESS_LIFETIME, claimsIn, NOW, REFRESH_LIFETIME } from '../support/tok
 
 const good = { method: 'POST', url: PATH, payload: { password: 'good' } } as const
 
-test('a sign-in keeps a record, of the nonce its hash alone', async t => {
+test('a sign-in stores a record, with only the hash of the nonce', async t => {
   const told = createToldStore()
   const { app } = await createSessionApp(t, { told })
   const { refresh_token: refreshed } = (await app.inject({ ...good, headers: { 'user-agent': 'phone' } })).json()
@@ -31,7 +31,7 @@ test('a sign-in keeps a record, of the nonce its hash alone', async t => {
   t.notOk(JSON.stringify(record).includes(String(n)))
 })
 
-test('a sign-in that was refused asks the store for nothing', async t => {
+test('a refused sign-in does not call the store', async t => {
   const { app, asked } = await createSessionApp(t)
   t.equal(outcomeOf(await app.inject({ ...good, payload: { password: 'bad' } })), 'LOGIN_REFUSED')
   t.strictSame(asked(), [])
@@ -74,7 +74,7 @@ test('a slow sign-in that began before revokeUser is refused; one that begins af
   t.match(events.find(({ type }) => type === 'refused'), { userId: 7, ip: '127.0.0.1', reason: 'user_revoked' })
 })
 
-test('revokeUser of one user refuses the sign-in of no other', async t => {
+test('revokeUser refuses no sign-in of another user', async t => {
   let revoke = async () => {}
   const { app } = await createSessionApp(t, {
     routes: {

@@ -49,7 +49,7 @@ test('a task whose key runs or waits is not added', async t => {
   t.equal(began.length, 18, 'once it is over, it can be asked for again')
 })
 
-test('a task that failed is forgotten, and can be asked for again', async t => {
+test('a failed task is forgotten, and can be added again', async t => {
   const { add, began, fail } = createQueue()
   add('a')
   await fail('a')
@@ -57,7 +57,7 @@ test('a task that failed is forgotten, and can be asked for again', async t => {
   t.strictSame(began, ['a', 'a'])
 })
 
-test('no more than ten thousand wait', async t => {
+test('at most ten thousand tasks wait', async t => {
   const { add, began, end } = createQueue()
   for (const key of keys(16 + 10_000)) add(key)
   add('one too many')

@@ -12,14 +12,14 @@ const createRefusal = createRefusals(undefined)
 /** The timers that keep this process alive. */
 const timers = () => process.getActiveResourcesInfo().filter(name => name === 'Timeout').length
 
-test('an answer in time is the answer, and no timer is left', async t => {
+test('an answer in time is returned, and no timer is left', async t => {
   const callStore = createCallStore(store, 60_000, createRefusal)
   const before = timers()
   t.equal(await callStore(async given => given), store)
   t.equal(timers(), before)
 })
 
-test('a store that fails in whatever way is unavailable', async t => {
+test('any failure of the store is STORE_UNAVAILABLE', async t => {
   const callStore = createCallStore(store, 1, createRefusal)
   const messages = new Map([
     ['it rejects', 'READONLY'], ['it rejects with no error', 'the session store failed'], ['it throws', 'not connected'],
@@ -33,14 +33,14 @@ test('a store that fails in whatever way is unavailable', async t => {
   t.equal(messages.size, Object.keys(FAILURES).length)
 })
 
-test('of what the store threw only the message is kept', async t => {
+test('only the message of a store error is kept', async t => {
   const callStore = createCallStore(store, 1, createRefusal)
   const thrown = Object.assign(new Error('READONLY', { cause: 'sid' }), { command: { name: 'evalsha', args: ['sid'] } })
   const { cause } = await callStore(async () => { throw thrown }).catch(error => error)
   t.strictSame([Object.keys(cause), cause.message, cause.cause], [[], 'READONLY', undefined])
 })
 
-test('an answer, or a failure, that comes too late disturbs nobody', async t => {
+test('an answer or a failure that comes too late has no effect', async t => {
   const callStore = createCallStore(store, 1, createRefusal)
   const settles: Array<() => void> = []
   const late = [
@@ -51,7 +51,7 @@ test('an answer, or a failure, that comes too late disturbs nobody', async t => 
   for (const settle of settles) settle()
 })
 
-test('a thousand calls are unsettled at most, a thousand more that end sessions, and ten reads; the others are not made', async t => {
+test('at most a thousand calls are unsettled, a thousand more that end sessions, and ten reads; further calls are not made', async t => {
   const callStore = createCallStore(store, 1, createRefusal)
   const settles: Array<() => void> = []
   const hang = () => new Promise<void>(resolve => { settles.push(resolve) })
@@ -76,7 +76,7 @@ test('a thousand calls are unsettled at most, a thousand more that end sessions,
   for (const kind of ['ordinary', 'ending', 'reading'] as const) t.equal(await callStore(async () => 'answer', kind), 'answer')
 })
 
-test('while a store hangs, signing out and reading the feed keep their place before sign-ins and what is only told again', async t => {
+test('while a store hangs, sign-out and reads of the feed take precedence over sign-ins and repeated revocations', async t => {
   const told = createToldStore(memoryStore(), false)
   const { app, signIn, renew, me, instead, calls } = await createSessionApp(t, { told, sessions: { pollInterval: 0.001 } })
   const [leaving, ended] = [await signIn(), await signIn()]

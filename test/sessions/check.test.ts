@@ -15,7 +15,7 @@ async function renewedPair ({ signIn, renew, asked }: SessionApp) {
   return { ...pair, first, sid: claimsIn(pair.token).sid }
 }
 
-test('a guarded request asks the store for nothing', async t => {
+test('a guarded request does not call the store', async t => {
   const { signIn, me, asked } = await createSessionApp(t)
   const { token } = await signIn()
   asked()
@@ -23,7 +23,7 @@ test('a guarded request asks the store for nothing', async t => {
   t.strictSame(asked(), [])
 })
 
-test('a new generation that is seen in use is confirmed, once', async t => {
+test('a new generation is confirmed once, when it is seen in use', async t => {
   const made = await createSessionApp(t)
   const { app, me, asked, calls } = made
   const { token, sid } = await renewedPair(made)
@@ -42,7 +42,7 @@ test('a new generation that is seen in use is confirmed, once', async t => {
   t.strictSame(asked(), ['confirm'], 'of another session, and by verifyToken as well')
 })
 
-test('what needs no confirmation gets none', async t => {
+test('only generations that need a confirmation get one', async t => {
   const made = await createSessionApp(t)
   const { refresh_token: refreshed, first } = await renewedPair(made)
   await made.me(first.token)
@@ -58,7 +58,7 @@ test('what needs no confirmation gets none', async t => {
   t.strictSame(fixed.asked(), [], 'nothing rotates')
 })
 
-test('a confirmation is on no request\'s path', async t => {
+test('no request waits for a confirmation', async t => {
   const made = await createSessionApp(t, { sessions: { storeTimeout: 60 } })
   const { token } = await renewedPair(made)
   let answer: (outcome: string) => void = () => {}
@@ -96,7 +96,7 @@ test('a confirmation is remembered once the store has acknowledged it', async t 
   }
 })
 
-test('sixteen confirmations at most are under way', async t => {
+test('at most sixteen confirmations run at a time', async t => {
   const made = await createSessionApp(t, { sessions: { storeTimeout: 60 } })
   const answers: Array<(outcome: string) => void> = []
   made.instead.set('confirm', () => new Promise(resolve => { answers.push(resolve) }))
@@ -165,7 +165,7 @@ test('a refresh token of a session in the map is refused, and the session revoke
   t.strictSame(asked(), [], 'an access token needs none of it')
 })
 
-test('a store that lost a sign-out is told again by whoever comes back', async t => {
+test('a returning token makes the process write a lost sign-out again', async t => {
   const told = createToldStore()
   const { app, signIn, renew } = await createSessionApp(t, { told })
   const { refresh_token: refreshed } = await signIn()
@@ -203,7 +203,7 @@ test('an access token of a longer lifetime, whose revocation may be forgotten he
   t.equal((await shorter.renew(refreshed)).statusCode, 201)
 })
 
-test('access tokens are good to their last moment', async t => {
+test('access tokens are valid to their last moment', async t => {
   const { clock, signIn, me } = await createSessionApp(t, { clockTolerance: 60 })
   const { token } = await signIn()
   clock.advance(7259)
@@ -215,7 +215,7 @@ test('access tokens are good to their last moment', async t => {
 /** The order of the group of P-256. */
 const ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n
 
-test('both values of an ES256 signature are good, and end with their session', async t => {
+test('both values of an ES256 signature are valid, and end with their session', async t => {
   const { app, signIn, me } = await createSessionApp(t, { keys: [ringKey('ES256', 'k')] })
   const { token } = await signIn()
   const [header, payload, signature] = token.split('.') as [string, string, string]

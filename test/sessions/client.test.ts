@@ -7,12 +7,12 @@ test('ip and user agent are cut at 256 characters', async t => {
   t.strictSame(readClient({ ip: 'x'.repeat(256), userAgent: 'y'.repeat(257) }), { ip: 'x'.repeat(256), userAgent: 'y'.repeat(256) })
 })
 
-test('what is no text is null', async t => {
+test('anything but text is null', async t => {
   for (const value of [undefined, null, '', 7, {}, ['phone']]) t.strictSame(readClient({ ip: value, userAgent: value }), { ip: null, userAgent: null })
   t.strictSame(readClient({}), { ip: null, userAgent: null })
 })
 
-test('of a request they are request.ip and the header', async t => {
+test('for a request, they are request.ip and the user-agent header', async t => {
   const request = { ip: '192.0.2.1', headers: { 'user-agent': 'phone' } } as unknown as FastifyRequest
   t.strictSame(clientOf(request), { ip: '192.0.2.1', userAgent: 'phone' })
 })

@@ -87,7 +87,7 @@ function recovered (sinceRotation: number) {
 
 const EVERY_GENERATION = [0, 1, 2, 3, 4, 5, 6, 7, 2 ** 31]
 
-test('a session that is not known is unknown', async t => {
+test('a missing record is an unknown session', async t => {
   for (const generation of EVERY_GENERATION) {
     t.strictSame(decideRotation(null, { ...ATTEMPT, generation }, 0), denied('unknown', null))
     t.strictSame(decideRotation(null, { ...ATTEMPT, generation, rotate: false }, 0), denied('unknown', null))
@@ -105,7 +105,7 @@ test("a session is expired from its end on, by the plugin's clock, whatever else
   t.strictSame(decide({}, { now: EXPIRES_AT - 1 }, 0), repeated(0))
 })
 
-test('a wrong nonce and the id of another user end the session, whatever the generation', async t => {
+test('a wrong nonce or the id of another user ends the session, whatever the generation', async t => {
   for (const generation of EVERY_GENERATION) {
     for (const rotate of [true, false]) {
       for (const more of [{ nonceHash: 'nonce hasH' }, { nonceHash: '' }, { userId: '7' }, { userId: 8 }, { userId: '' }]) {
@@ -194,7 +194,7 @@ test('a clock that was set back by more than grace gives no displaced token its 
   t.match(decide({}, { generation: 3 }, -RECOVERY - 1001), denied('reused', 0))
 })
 
-test('without rotation the current generation serves, whenever, and nothing is written but who used it', async t => {
+test('without rotation, the current generation always works, and only its client is written', async t => {
   const used = { lastUsedAt: NOW, ip: '198.51.100.2', userAgent: 'new' }
   for (const since of [0, GRACE, GRACE + 1, RECOVERY + 1]) {
     for (const generation of [5, 6]) t.strictSame(decide({}, { generation, rotate: false }, since), { ...repeated(since), write: used })

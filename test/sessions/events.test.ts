@@ -15,7 +15,7 @@ function listen (t: Test, type: SessionEvent['type']): unknown[] {
   return heard
 }
 
-test('an event goes to onEvent and to the channel of its type; what is not said is null', async t => {
+test('an event goes to onEvent and to the channel of its type; missing details are null', async t => {
   for (const type of EVENT_TYPES) {
     const told: SessionEvent[] = []
     const emit = createEmit(event => { told.push(event) }, createLog().log)
@@ -32,7 +32,7 @@ test('an event goes to onEvent and to the channel of its type; what is not said 
   }
 })
 
-test('a channel is told without an onEvent, and nobody when nobody listens', async t => {
+test('a channel gets events without an onEvent, and events without listeners go nowhere', async t => {
   const emit = createEmit(undefined, createLog().log)
   const heard = listen(t, 'rotated')
   emit('rotated', 'a')
@@ -41,7 +41,7 @@ test('a channel is told without an onEvent, and nobody when nobody listens', asy
   t.equal(heard.length, 1)
 })
 
-test('an onEvent that throws or rejects is logged, and disturbs nothing', async t => {
+test('an onEvent that throws or rejects is logged, and has no other effect', async t => {
   const failures = [
     () => { throw new Error('listener') },
     async () => { throw new Error('listener') },
@@ -55,7 +55,7 @@ test('an onEvent that throws or rejects is logged, and disturbs nothing', async 
   }
 })
 
-test('a request whose every event fails or never ends is answered all the same', async t => {
+test('a request is answered even if every onEvent fails or never settles', async t => {
   for (const onEvent of [() => { throw new Error('listener') }, async () => { throw new Error('listener') }, () => new Promise(() => {})]) {
     const { app, signIn, renew } = await createSessionApp(t, { sessions: { onEvent } })
     const { token, refresh_token: refreshed } = await signIn()
@@ -64,7 +64,7 @@ test('a request whose every event fails or never ends is answered all the same',
   }
 })
 
-test('each thing that happens to a session is told, with what is known of it', async t => {
+test('every change of a session emits an event with its details', async t => {
   const { app, clock, signIn, renew, events, me } = await createSessionApp(t)
   const { token, refresh_token: refreshed } = await signIn()
   const known = { sid: claimsIn(token).sid, userId: 7, ip: '127.0.0.1' }
@@ -120,7 +120,7 @@ test('each thing that happens to a session is told, with what is known of it', a
   told({ type: 'revoked', userId: null, reason: 'revoked' }, 'revokeSession, which knows of no user')
 })
 
-test('a second sign-out with a refresh token is told as a refusal and as an end', async t => {
+test('a second sign-out with a refresh token emits refused and revoked', async t => {
   const { app, signIn, events } = await createSessionApp(t)
   const headers = bearer((await signIn()).refresh_token)
   const signOut = async () => (await app.inject({ method: 'DELETE', url: PATH, headers })).statusCode
@@ -137,7 +137,7 @@ test('every reason is documented', async t => {
   t.strictSame([...new Set(documented)].sort(), [...REASONS].sort())
 })
 
-test('a session that ended or that nobody knows is refused, and told', async t => {
+test('an ended or unknown session is refused, and emits an event', async t => {
   const { signIn, renew, events, instead } = await createSessionApp(t)
   const { refresh_token: refreshed } = await signIn()
   for (const outcome of ['unknown', 'revoked', 'expired'] as const) {

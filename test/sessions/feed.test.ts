@@ -84,7 +84,7 @@ test('loading reads every page, from the beginning', async t => {
   t.strictSame(cursors, [null, 'x', 'y'])
 })
 
-test('a boot that reads for long says in the log what to set', async t => {
+test('when boot reads the feed for long, the log names the option to raise', async t => {
   const time = stopTime(t)
   let answer!: (page: Partial<RevocationPage>) => void
   const { feed, lines } = createTestFeed(() => time.moments.plugin, [
@@ -131,7 +131,7 @@ test('a feed that is longer than can be read within pluginTimeout fails the boot
   await t.resolves(boot(0))
 })
 
-test('others have their turn while much is read, also of a store that answers at once', async t => {
+test('a long read does not block the event loop, even if the store answers at once', async t => {
   const pages = Array.from({ length: 10 }, (_, page) => Array.from({ length: SLICE / 2 }, (_, i) => `id-${page}-${i}`))
   const { feed } = createTestFeed(() => NOW * 1000, pages.map((sessionIds, i) => ({ sessionIds, cursor: String(i), more: i < 9 })), { inProcess: true })
   const seen = new Set<number>()
@@ -146,14 +146,14 @@ test('others have their turn while much is read, also of a store that answers at
   t.strictSame([...seen], [0, 2, 4, 6, 8, 10])
 })
 
-test('it tells since when it remembers', async t => {
+test('the feed reports the moment since which it remembers', async t => {
   const { feed } = createTestFeed(() => NOW * 1000, [{ age: 5500 }])
   t.equal(feed.remembersSince(), Infinity, 'before it is loaded it remembers nothing')
   await feed.load(10_000)
   t.equal(feed.remembersSince(), NOW - 6)
 })
 
-test('a store that cannot be read yet is tried again at boot', async t => {
+test('boot retries a store that cannot be read yet', async t => {
   const { feed, cursors } = createTestFeed(() => NOW * 1000, [new Error('not yet'), { sessionIds: ['a'] }])
   await feed.load(10_000)
   t.equal(feed.isRevoked('a'), true)
@@ -193,7 +193,7 @@ test('the server is ready once the feed is loaded', async t => {
   await creating
 })
 
-test('it is read again every pollInterval, from where it was, one read at a time', async t => {
+test('the feed is read again every pollInterval, from its cursor, one read at a time', async t => {
   const time = stopTime(t)
   const { promise, resolve } = withResolvers<Partial<RevocationPage>>()
   const { feed, cursors } = createTestFeed(() => time.moments.plugin, [{ cursor: 'x' }, { cursor: 'y', sessionIds: ['a'] }, promise], {}, { pollInterval: 3 })
@@ -216,7 +216,7 @@ test('it is read again every pollInterval, from where it was, one read at a time
   t.strictSame([...time.timers.values()].map(({ delay, ref }) => [delay, ref]), [[3000, false]])
 })
 
-test('once stopped it reads no more, and listens no more', async t => {
+test('once stopped, the feed neither reads nor listens', async t => {
   const time = stopTime(t)
   let listening = 0
   const subscribe = () => {
@@ -243,7 +243,7 @@ test('once stopped it reads no more, and listens no more', async t => {
   t.equal(time.timers.size, 0)
 })
 
-test('a read that fails after the feed was stopped says nothing', async t => {
+test('a read that fails after the feed has stopped logs nothing', async t => {
   const time = stopTime(t)
   const { promise, resolve } = withResolvers<Error>()
   const { feed, cursors, lines } = createTestFeed(() => time.moments.plugin, [{}, promise])
@@ -257,7 +257,7 @@ test('a read that fails after the feed was stopped says nothing', async t => {
   t.strictSame(lines, [])
 })
 
-test('what the store pushes counts at once', async t => {
+test('a pushed revocation takes effect at once', async t => {
   let push: (ids: readonly string[]) => void = () => {}
   const { feed } = createTestFeed(() => NOW * 1000, [], {
     subscribe: listener => {
@@ -289,7 +289,7 @@ test('a session is forgotten after one access lifetime and a minute', async t =>
   feed.stop()
 })
 
-test('many sessions are forgotten in slices, between which others have their turn', async t => {
+test('many sessions are forgotten in slices that do not block the event loop', async t => {
   const time = stopTime(t)
   const ids = Array.from({ length: 35_000 }, (_, i) => `id-${i}`)
   const { feed } = createTestFeed(() => time.moments.plugin, [{ sessionIds: ids }])
@@ -308,7 +308,7 @@ test('many sessions are forgotten in slices, between which others have their tur
   feed.stop()
 })
 
-test('a session that was revoked again is forgotten after the last time', async t => {
+test('a session revoked twice is forgotten a lifetime after the second time', async t => {
   const time = stopTime(t)
   const { feed } = createTestFeed(() => time.moments.plugin, [])
   await feed.load(10_000)
@@ -326,7 +326,7 @@ test('a session that was revoked again is forgotten after the last time', async 
   feed.stop()
 })
 
-test('a store whose memory began anew is read from the beginning, and remembers since then', async t => {
+test('a store with a new epoch is read from the beginning, and remembers since then', async t => {
   const time = stopTime(t)
   const { feed, cursors } = createTestFeed(() => time.moments.plugin, [
     { sessionIds: ['a'], cursor: 'x', age: 60_000 },
@@ -348,7 +348,7 @@ test('a store whose memory began anew is read from the beginning, and remembers 
   feed.stop()
 })
 
-test('a store that has lost what this process remembers is told again, and what it tells itself is not', async t => {
+test('revocations that the store has lost are written again, and those that it still reports are not', async t => {
   const time = stopTime(t)
   const revoked: string[] = []
   const { feed, lines } = createTestFeed(() => time.moments.plugin, [
@@ -376,7 +376,7 @@ test('a store that has lost what this process remembers is told again, and what 
   feed.stop()
 })
 
-test('telling again goes on after a failure with what is left, four at a time, and begins anew with the store', async t => {
+test('writing lost revocations again continues after a failure, four at a time, and restarts with a new epoch', async t => {
   const time = stopTime(t)
   const ids = Array.from({ length: 5000 }, (_, i) => `id-${i}`)
   const revoked = new Set<string>()
@@ -408,7 +408,7 @@ test('telling again goes on after a failure with what is left, four at a time, a
   feed.stop()
 })
 
-test('a feed that was stopped tells nothing again', async t => {
+test('a stopped feed writes nothing again', async t => {
   const time = stopTime(t)
   let calls = 0
   const { feed } = createTestFeed(() => time.moments.plugin, [
@@ -426,7 +426,7 @@ test('a feed that was stopped tells nothing again', async t => {
   t.ok(calls >= 10 && calls < 20, String(calls))
 })
 
-test('a store that says it began in the future makes no fresh token one from before', async t => {
+test('a store whose feed begins in the future does not make fresh tokens old', async t => {
   const { feed } = createTestFeed(() => NOW * 1000, [{ age: -3_600_000 }])
   await feed.load(10_000)
   t.equal(feed.remembersSince(), NOW)
@@ -450,7 +450,7 @@ test('when the plugin\'s clock has stepped back, what may have been forgotten me
   feed.stop()
 })
 
-test('a memory that begins anew between two pages, or whose reading fails half-way, is read from the beginning too', async t => {
+test('a store that begins a new epoch between two pages, or whose read fails half-way, is read from the beginning too', async t => {
   const time = stopTime(t)
   const { feed, cursors } = createTestFeed(() => time.moments.plugin, [
     { more: true, cursor: 'x' },
@@ -477,7 +477,7 @@ test('the log says once that the feed cannot be read, and once that it can again
   feed.stop()
 })
 
-test('it is stale when it has been cut for longer than maxStaleness, by whichever clock', async t => {
+test('the feed is stale when it was unreadable for longer than maxStaleness, by either clock', async t => {
   const time = stopTime(t)
   const { moments } = time
   const { feed } = createTestFeed(() => moments.plugin, [{}, new Error('down'), {}])
@@ -502,7 +502,7 @@ test('it is stale when it has been cut for longer than maxStaleness, by whicheve
   feed.stop()
 })
 
-test('a plugin clock that makes no sense makes a cut feed stale', async t => {
+test('a plugin clock that returns nonsense makes an unreadable feed stale', async t => {
   const time = stopTime(t)
   const { feed } = createTestFeed(() => time.moments.plugin, [{}, new Error('down')])
   await feed.load(10_000)
@@ -513,7 +513,7 @@ test('a plugin clock that makes no sense makes a cut feed stale', async t => {
   feed.stop()
 })
 
-test('after the process has slept the feed is stale until it is read, which a request begins', async t => {
+test('after the process has slept, the feed is stale until a read, which a request starts', async t => {
   const time = stopTime(t)
   const { feed, cursors } = createTestFeed(() => time.moments.plugin, [])
   await feed.load(10_000)
@@ -569,7 +569,7 @@ test('with onStale: allow guards go on from what they know', async t => {
   t.equal(await me(token), 'ACCESS_REVOKED')
 })
 
-test('access tokens from before the store remembers are refused, refresh tokens are not', async t => {
+test('access tokens issued before the feed began are refused, refresh tokens are not', async t => {
   const told = createToldStore(memoryStore(), false)
   const { clock, signIn, me, renew, app } = await createSessionApp(t, { told, sessions: { pollInterval: 0.001 } })
   const { token, refresh_token: refreshed } = await signIn()
@@ -589,7 +589,7 @@ test('access tokens from before the store remembers are refused, refresh tokens 
   })
 })
 
-test('tokens that were issued before the server was ready are good when it is', async t => {
+test('tokens issued before the server is ready are valid when it is', async t => {
   for (const store of [memoryStore(), createToldStore(memoryStore(), false).store]) {
     const { app, clock } = await createApp(t, { sessions: { store } })
     const { token } = await app.dualToken.issueTokens({ user_id: 7 })
@@ -621,7 +621,7 @@ test('a store in memory says at boot that sessions end with the process, any oth
   }
 })
 
-test('what is revoked over the routes is refused at once, whatever the feed does', async t => {
+test('a session revoked through the routes is refused at once, whatever the feed does', async t => {
   const told = createToldStore(memoryStore(), false)
   const { app, signIn, me } = await createSessionApp(t, { told })
   told.instead.set('revokedSince', () => new Promise(() => {}))

@@ -50,7 +50,7 @@ t.test('tabs that try again are logged out only across the edge of grace, and ra
   t.ok(excused() <= RUNS * 0.08, `${excused()} of ${RUNS} games`)
 })
 
-t.test('a store that reads on from its cursor, without the minute before it, misses logouts that are committed late', async t => {
+t.test('a store that reads from its cursor, without the minute before, misses logouts that are committed late', async t => {
   const { details } = await playAll(t, carelessFeed)
   t.ok(details.failed)
   t.match(String(details.errorInstance), /a process that has polled lets an ended session pass/)

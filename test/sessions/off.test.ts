@@ -31,14 +31,14 @@ test('tokens have the claims of the default profile, and PUT answers an access t
   }
 })
 
-test('the claims of sessions mean nothing', async t => {
+test('session claims are ignored', async t => {
   const { app } = await createApp(t)
   const claims = accessClaims({ sid: 7, gen: 'x', n: null })
   const reply = await app.inject({ url: '/me', headers: bearer(accessToken(claims)) })
   t.strictSame(reply.json(), { user: claims })
 })
 
-test('what needs sessions rejects with OPTION_INVALID, and says so', async t => {
+test('methods that need sessions reject with OPTION_INVALID', async t => {
   const { app } = await createApp(t)
   const { refreshTokens, listSessions, revokeSession, revokeUser } = app.dualToken
   const calls: Record<string, () => Promise<unknown>> = {
@@ -52,7 +52,7 @@ test('what needs sessions rejects with OPTION_INVALID, and says so', async t => 
   }
 })
 
-test('turning sessions on refuses the tokens of before, and a store that is not given is not asked', async t => {
+test('turning sessions on refuses earlier tokens, and without the option no store is called', async t => {
   const { store, calls } = createToldStore()
   const { app: without } = await createApp(t)
   await without.inject({ method: 'POST', url: PATH, payload: { password: 'good' } })

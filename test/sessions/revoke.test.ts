@@ -5,7 +5,7 @@ import { claimsIn, NOW } from '../support/tokens.ts'
 
 const context = { now: NOW * 1000, revocationTtl: 7_260_000 }
 
-test('the store is told whose session it is to be, and whether there must be one', async t => {
+test('revoke passes the expected user to the store, and whether the session must exist', async t => {
   const { app, signIn, asked, calls } = await createSessionApp(t)
   const { token } = await signIn()
   const sessionId = claimsIn(token).sid as string
@@ -22,7 +22,7 @@ test('the store is told whose session it is to be, and whether there must be one
   ])
 })
 
-test('while the store fails no sign-out is claimed, and it works afterwards', async t => {
+test('while the store fails, sign-out reports no success, and works afterwards', async t => {
   for (const [name, fail] of Object.entries(FAILURES)) {
     const { app, instead, signIn, me, events } = await createSessionApp(t)
     const { token, refresh_token: refreshed } = await signIn()
@@ -59,7 +59,7 @@ test('a revocation that ran, but whose answer came too late, stands', async t =>
   t.equal(outcomeOf(await app.inject({ method: 'DELETE', url: PATH, headers: bearer(token) })), '204')
 })
 
-test('a store that says no ends nothing here either', async t => {
+test('when the store ends no session, this process ends none either', async t => {
   const { app, instead, signIn, me, events } = await createSessionApp(t)
   const { token } = await signIn()
   events.length = 0

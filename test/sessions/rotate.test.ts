@@ -2,7 +2,7 @@ import { test } from 'tap'
 import { createSessionApp, createToldStore, FAILURES, outcomeOf } from '../support/session-app.ts'
 import { claimsIn, NOW, REFRESH_LIFETIME } from '../support/tokens.ts'
 
-test('the store is told all that it needs to decide, and the nonce by its hash', async t => {
+test('the store gets everything it needs to decide, and only the hash of the nonce', async t => {
   const { calls, signIn, renew, asked } = await createSessionApp(t, { sessions: { grace: 5, recovery: 60, sliding: true, maxLifetime: '30d' } })
   const { refresh_token: refreshed } = await signIn()
   const { nonceHash } = calls[0]![1]
@@ -26,7 +26,7 @@ test('the store is told all that it needs to decide, and the nonce by its hash',
   }]])
 })
 
-test('a refresh asks the store once', async t => {
+test('a refresh calls the store once', async t => {
   const { signIn, renew, asked } = await createSessionApp(t)
   const { refresh_token: refreshed } = await signIn()
   asked()
@@ -34,7 +34,7 @@ test('a refresh asks the store once', async t => {
   t.strictSame(asked(), ['rotate'])
 })
 
-test('the successor is signed for the generation, the instants and the end that the store says', async t => {
+test('the successor carries the generation, the times and the end that the store returns', async t => {
   const { instead, signIn, renew } = await createSessionApp(t)
   const { refresh_token: refreshed } = await signIn()
   const { sid, n } = claimsIn(refreshed)
@@ -46,7 +46,7 @@ test('the successor is signed for the generation, the instants and the end that 
   t.match(claimsIn(next.token), { sid, gen: 5, iat: NOW, n: undefined })
 })
 
-test('each outcome that is no grant has its code', async t => {
+test('each outcome other than a grant has its code', async t => {
   for (const [outcome, code] of [
     ['reused', 'REFRESH_REUSED'], ['revoked', 'REFRESH_REVOKED'], ['expired', 'REFRESH_EXPIRED'], ['unknown', 'REFRESH_REVOKED']
   ] as const) {
@@ -76,7 +76,7 @@ test('while the store fails a refresh is unavailable, and the same token works a
   }
 })
 
-test('a rotation that ran, but whose answer came too late, is made good by trying again', async t => {
+test('a retry repairs a rotation whose answer came too late', async t => {
   const told = createToldStore()
   const { clock, signIn, renew } = await createSessionApp(t, { told })
   const { refresh_token: refreshed } = await signIn()
@@ -91,7 +91,7 @@ test('a rotation that ran, but whose answer came too late, is made good by tryin
   t.equal(claimsIn((await renew(refreshed)).json().refresh_token).gen, 2, 'later, by another one')
 })
 
-test('a call that was held up on the way to the store is no refusal: the same token works on retry', async t => {
+test('a call delayed on its way to the store does not end the session: the same token works on retry', async t => {
   const { instead, signIn, renew, me } = await createSessionApp(t)
   const { token, refresh_token: refreshed } = await signIn()
   instead.set('rotate', async () => ({ outcome: 'late', sinceRotation: 60_000 }))

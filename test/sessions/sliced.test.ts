@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { test } from 'tap'
 import { createSliced, SLICE } from '../../lib/sessions/sliced.ts'
 
-test('little work is done at once, much of it in slices, and one at a time', async t => {
+test('short work runs at once, long work in slices, and only one run at a time', async t => {
   for (const [size, turns] of [[1, 0], [SLICE - 1, 0], [SLICE + 1, 1], [3.5 * SLICE, 3]] as const) {
     let [done, begun] = [0, 0]
     const run = createSliced(function * () {

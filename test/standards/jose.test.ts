@@ -66,7 +66,7 @@ test('HS256: jose and we verify each other, with a name for the secret and witho
   }
 })
 
-test('jose follows a roll of keys by the key set', async t => {
+test('jose follows a key rotation through the key set', async t => {
   const { app } = await createApp(t, { keys: [ringKey('EdDSA', 'k1')], jwks: true })
   const address = new URL(`http://127.0.0.1:${await listen(app)}/.well-known/jwks.json`)
   const keySet = createRemoteJWKSet(address, { cooldownDuration: 0 })

@@ -13,7 +13,7 @@ function pairOf (header: string, userId: string | number) {
   return { access: token(false, 7200), refresh: token(true, 1_209_600) }
 }
 
-test('a pair that PyJWT made serves here, each token in its place', async t => {
+test('a pair made by PyJWT works here, each token with its guard', async t => {
   const { app } = await createApp(t)
   for (const header of HEADERS) {
     for (const userId of [7, 'seven', '\u00fcn\u00efc\u00f6de']) await serves(t, app, pairOf(header, userId), userId)
@@ -77,14 +77,14 @@ def decode(token, secret, algorithms):
 print(json.dumps([[decode(token, *how) for how in given['hows']] for token in given['tokens']]))
 `
 
-test('the real PyJWT makes tokens that serve here', { skip }, async t => {
+test('tokens of the real PyJWT work here', { skip }, async t => {
   const { app } = await createApp(t)
   const ids = [7, 'seven', '\u00fcn\u00efc\u00f6de \u{1f600}', 2 ** 53 - 1]
   const pairs = runPython(t, ENCODE, { now: NOW, secret: SECRET, ids }) as Array<{ access: string, refresh: string }>
   for (const [i, id] of ids.entries()) await serves(t, app, pairs[i]!, id)
 })
 
-test('the real PyJWT reads what is issued here, and finds only documented claims in it', { skip }, async t => {
+test('the real PyJWT reads tokens issued here, and finds only documented claims', { skip }, async t => {
   const { app } = await createApp(t)
   const { token, refresh_token: refresh } = await app.dualToken.issueTokens({ user_id: 7, role: 'member' })
   const hows = [[SECRET, ['HS256']], [`${SECRET}!`, ['HS256']], [SECRET, ['HS512']]]
@@ -96,7 +96,7 @@ test('the real PyJWT reads what is issued here, and finds only documented claims
   ])
 })
 
-test('the real PyJWT checks the expiry of what is issued here on the real clock', { skip }, async t => {
+test('the real PyJWT checks the expiry of tokens issued here against the real clock', { skip }, async t => {
   const { app } = await createApp(t, { now: Date.now })
   const { token, refresh_token: refresh } = await app.dualToken.issueTokens({ user_id: 'seven' })
   const script = DECODE.replace("{'verify_exp': False, 'verify_iat': False}", "{'require': ['exp', 'iat']}")

@@ -14,7 +14,7 @@ test('section 2.1: a token comes in the Authorization header, after Bearer and a
   t.equal(reply.headers['www-authenticate'], undefined)
 })
 
-test('section 2.2: a token in a form body is not looked for', async t => {
+test('section 2.2: a token in a form body is ignored', async t => {
   const { app } = await createApp(t)
   const port = await listen(app)
   const body = `access_token=${refreshToken()}`
@@ -22,7 +22,7 @@ test('section 2.2: a token in a form body is not looked for', async t => {
   t.match(reply, { status: 403, body: /REFRESH_MISSING/ })
 })
 
-test('section 2.3: a token in the query is not looked for', async t => {
+test('section 2.3: a token in the query is ignored', async t => {
   const { app } = await createApp(t)
   const port = await listen(app)
   for (const name of ['access_token', 'token', 'authorization', 'Authorization']) {
@@ -31,7 +31,7 @@ test('section 2.3: a token in the query is not looked for', async t => {
   }
 })
 
-test('a token in a cookie or any other header is not looked for', async t => {
+test('a token in a cookie or any other header is ignored', async t => {
   const { app } = await createApp(t)
   const port = await listen(app)
   for (const name of ['Cookie', 'Proxy-Authorization', 'X-Authorization', 'X-Access-Token', 'Authentication', 'X-Forwarded-Authorization']) {
@@ -88,7 +88,7 @@ test('section 3: error and error_description keep to the characters the RFC allo
   }
 })
 
-test('section 5.3: replies that carry a token are not to be stored', async t => {
+test('section 5.3: replies that carry a token forbid caching', async t => {
   const { app } = await createApp(t)
   const port = await listen(app)
   const pair = await request(port, 'POST /authorizations', [JSON_TYPE], '{"password":"good"}')
@@ -98,7 +98,7 @@ test('section 5.3: replies that carry a token are not to be stored', async t => 
   t.match(renewal, { status: 201, headers: { 'cache-control': 'no-store' } })
 })
 
-test('a realm is named first, quoted and escaped', async t => {
+test('the challenge begins with the realm, quoted and escaped', async t => {
   for (const [realm, quoted] of [
     ['orders', '"orders"'],
     ['say "hi"', '"say \\"hi\\""'],
@@ -114,7 +114,7 @@ test('a realm is named first, quoted and escaped', async t => {
   }
 })
 
-test('a realm that would break out of its header does not boot', async t => {
+test('a realm that would break out of its header fails the boot', async t => {
   for (const realm of ['a\r\nSet-Cookie: a=b', 'a\nb', 'caf\xe9', '\u{1f600}', '\0', '']) {
     await t.rejects(createApp(t, { realm }), { code: 'FST_DUAL_TOKEN_OPTION_INVALID' })
   }

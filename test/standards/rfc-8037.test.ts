@@ -20,7 +20,7 @@ const SIGNATURE = 'hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGj
 const keys = readKeys([{ kid: 'k', algorithm: 'EdDSA', privateKey: PRIVATE }]) as readonly [PublicRingKey]
 const key = createKeyFactory(Fastify())(keys[0])
 
-test('appendix A.1 and A.2: of the private key, the public one is published', async t => {
+test('appendix A.1 and A.2: the key set contains the public half of the private key', async t => {
   t.same(JSON.parse(keySetOf(keys).body), { keys: [{ ...PUBLIC, kid: 'k', alg: 'EdDSA', use: 'sig' }] })
 })
 

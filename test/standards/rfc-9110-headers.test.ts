@@ -87,7 +87,7 @@ test('two Authorization lines do not disturb signing in', async t => {
   t.equal((await request(await listen(app), 'POST /authorizations', lines, '{"password":"good"}')).status, 201)
 })
 
-test('a line that only looks like Authorization counts for nothing', async t => {
+test('a line that only looks like Authorization is ignored', async t => {
   const { app } = await createApp(t)
   const port = await listen(app)
   for (const line of [`Authorisation: Bearer ${TOKEN}`, `X-Authorization: Bearer ${TOKEN}`, `Authorizatio: Bearer ${TOKEN}`, `Authorization_: Bearer ${TOKEN}`]) {
@@ -173,7 +173,7 @@ test('an absolute target and an HTTP/1.0 request are guarded alike', async t => 
   t.equal(parseReply(await sendBytes(port, `GET /me HTTP/1.0\r\nAuthorization: Bearer ${TOKEN}\r\n\r\n`)).status, 200)
 })
 
-test('a renewal that waits for 100 Continue is told to go on', async t => {
+test('a refresh that expects 100 Continue gets it', async t => {
   const { app } = await createApp(t)
   const port = await listen(app)
   const renewal = (token: string) => request(port, 'PUT /authorizations', [`Authorization: Bearer ${token}`, 'Expect: 100-continue'], '{}')
@@ -212,7 +212,7 @@ test('a body that is cut off in the middle leaves the server alive', async t => 
   t.equal((await request(port, 'GET /me', [`Authorization: Bearer ${TOKEN}`])).status, 200)
 })
 
-test('what is no HTTP at all leaves the server alive', async t => {
+test('bytes that are not HTTP leave the server alive', async t => {
   const { app } = await createApp(t)
   const port = await listen(app)
   for (const bytes of ['\0'.repeat(100), 'hello\r\n\r\n', '\x16\x03\x01\x02\x00\x01\x00', 'GET /me\r\n\r\n', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', `${TOKEN}\r\n\r\n`]) {

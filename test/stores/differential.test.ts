@@ -94,7 +94,7 @@ async function take (store: SessionStore, step: Step, sessions: SessionRecord[],
   return { ...rotation, outcome, sinceRotation: rotation.sinceRotation !== null }
 }
 
-test('memory and Redis answer alike, whatever is asked', { skip: withoutRedis }, async t => {
+test('memory and Redis give the same answer to every call', { skip: withoutRedis }, async t => {
   const { client, prefix } = await openRedis(t)
 
   await fc.assert(fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 40 }), async steps => {

@@ -19,7 +19,7 @@ test('maxSessions is a whole number, at least 1', async t => {
   for (const maxSessions of [1, 100, undefined]) t.doesNotThrow(() => memoryStore(maxSessions === undefined ? {} : { maxSessions }))
 })
 
-test('a full store rejects, says so, and evicts nobody', async t => {
+test('a full store rejects with a clear message, and evicts no session', async t => {
   const store = memoryStore({ maxSessions: 3 })
   for (const userId of ['a', 'b', 'c']) t.equal(await create(store, userId), true)
   for (let i = 0; i < 5; i++) await t.rejects(create(store, 'd'), { message: 'the memory store is full: 3 sessions' })
@@ -35,7 +35,7 @@ test('a full store has room again when a session is ended', async t => {
   t.equal(await create(store, 'b'), true)
 })
 
-test('a full store has room again when no access token of a session can be alive', async t => {
+test('a full store has room again once no access token of a session can be valid', async t => {
   const store = memoryStore({ maxSessions: 1 })
   const session = newSession('a', NOW)
   await store.create(session, { ...CONTEXT, elapsed: 0 })
@@ -71,13 +71,13 @@ test('a fresh store knows nothing of the sessions of another, and has another ep
   t.not(ofFirst.epoch, ofSecond.epoch)
 })
 
-test('the feed remembers from its first reading on', async t => {
+test('the feed remembers from its first read on', async t => {
   const store = memoryStore()
   t.equal((await store.revokedSince(null, CONTEXT)).age, 0)
   t.equal((await store.revokedSince(null, { ...CONTEXT, now: NOW + 5000 })).age, 5000)
 })
 
-test('the feed tells of a session once, however often it is ended', async t => {
+test('the feed reports a session once, however often it is ended', async t => {
   const store = memoryStore()
   const heard: string[] = []
   store.subscribe!(ids => { heard.push(...ids) })
@@ -86,7 +86,7 @@ test('the feed tells of a session once, however often it is ended', async t => {
   t.strictSame(heard, ['again'])
 })
 
-test('the feed forgets a revocation when no access token can be alive, and cursors stay good', async t => {
+test('the feed forgets a revocation once no access token can be valid, and cursors stay valid', async t => {
   const store = memoryStore()
   const revoke = (sessionId: string, now: number) => store.revoke({ sessionId, mustExist: false, now, revocationTtl: REVOCATION_TTL })
   const read = (cursor: string | null, now: number) => store.revokedSince(cursor, { now, revocationTtl: REVOCATION_TTL })

@@ -21,7 +21,7 @@ test('a payload of either kind is accepted for the span in which it is good', as
   t.match(judge({ exp: NOW + 60, user_id: 7, refresh: false }), { claims: { user_id: 7 }, from: NOW - ACCESS_LIFETIME })
 })
 
-test('a payload that is no object is invalid', async t => {
+test('a payload that is not an object is invalid', async t => {
   t.equal(outcome(judgeWith()(null)), 'INVALID payload is not an object in UTF-8')
 })
 
@@ -58,7 +58,7 @@ test('a token is expired from exp on, and not a moment before', async t => {
   t.equal(outcome(judge({ exp: NOW, refresh: 'neither' })), 'EXPIRED expired', 'said before anything else is looked at')
 })
 
-test('clockTolerance is given at both ends', async t => {
+test('clockTolerance applies at both ends', async t => {
   const judge = judgeWith({ clockTolerance: 10 })
   t.equal(outcome(judge(accessClaims(), NOW + ACCESS_LIFETIME + 9.999)), 'good')
   t.equal(outcome(judge(accessClaims(), NOW + ACCESS_LIFETIME + 10)), 'EXPIRED expired')
@@ -109,7 +109,7 @@ test('issuer and audience are required when configured', async t => {
   for (const [iss, aud, expected] of cases) t.equal(outcome(judge(accessClaims({ iss, aud }))), expected, JSON.stringify({ iss, aud }))
 })
 
-test('issuer and audience are not looked at when not configured', async t => {
+test('issuer and audience are ignored when not configured', async t => {
   for (const value of ['anybody', null, 7, {}, []]) {
     t.equal(outcome(judgeWith()(accessClaims({ iss: value, aud: value }))), 'good', JSON.stringify(value))
   }

@@ -27,7 +27,7 @@ test('instants are whole seconds, rounded down, and the clock is read once', asy
   t.strictSame(readings, [0])
 })
 
-test('lifetimes are those configured', async t => {
+test('tokens have the configured lifetimes', async t => {
   const { token, refresh_token: refreshed, expires_in: expiresIn } =
     issueWith({ accessExpiresIn: 300, refreshExpiresIn: '1h' })({ user_id: 7 }, true)
   t.match(claimsIn(token), { iat: NOW, exp: NOW + 300 })

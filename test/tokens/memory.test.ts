@@ -26,7 +26,7 @@ test('200,000 different good tokens leave the heap within 64 MiB of where it was
   t.ok(grown < 64, `${grown.toFixed(1)} MiB`)
 })
 
-test('forgeries are not remembered', async t => {
+test('forgeries are not cached', async t => {
   const { app } = await createApp(t)
   const isRefused = (token: string): boolean => {
     try {
@@ -44,7 +44,7 @@ test('forgeries are not remembered', async t => {
   t.ok(grown < 4, `${grown.toFixed(1)} MiB`)
 })
 
-test('of a padded header nothing but the token is remembered', async t => {
+test('the cache keeps only the token of a padded header', async t => {
   const { app } = await createApp(t, { cache: 2000 })
   app.dualToken.verifyToken(accessToken())
   const before = heapUsed()

@@ -35,11 +35,11 @@ test('the claims of a session are an id, a generation, and of a refresh token a 
   }
 })
 
-test('the session of claims is what they say', async t => {
+test('sessionOf returns the session claims', async t => {
   t.strictSame(sessionOf({ refresh: true, sid: ID, gen: 3, n: NONCE } as unknown as Claims), { sid: ID, gen: 3, nonce: NONCE })
 })
 
-test('the stamp of a sign-in is new, and its instants are whole seconds', async t => {
+test('the session claims of a sign-in are new, and their times are whole seconds', async t => {
   const [one, other] = [createSessionClaims(NOW * 1000 + 999, 60), createSessionClaims(NOW * 1000 + 999, 60)]
   t.match(one, { gen: 0, now: NOW * 1000 + 999, issuedAt: NOW * 1000, expiresAt: (NOW + 60) * 1000 })
   t.ok(isSessionId(one.sid))

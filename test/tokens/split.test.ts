@@ -8,7 +8,7 @@ test('a compact JWS is split into its three segments', async t => {
   t.strictSame(split('aaa.bbbb.-_-_'), { header: 'aaa', payload: 'bbbb', signature: '-_-_', input: 'aaa.bbbb' })
 })
 
-test('what is not three base64url segments is not split', async t => {
+test('anything but three base64url segments is not split', async t => {
   const cases = [
     '', '.', '..', 'aa', 'aa.bb', 'aa.bb.', '.bb.AA', 'aa..AA', 'aa.bb.AA.', '.aa.bb.AA', 'aa.bb.AA.AA', 'aa.bb.AA.AA.AA',
     'aa.bb.AA==', 'a=.bb.AA', 'a+.bb.AA', 'a/.bb.AA', ' aa.bb.AA', 'aa.bb.AA ', 'aa.bb.AA\n', '\naa.bb.AA', 'aa.b b.AA',
@@ -17,7 +17,7 @@ test('what is not three base64url segments is not split', async t => {
   for (const token of cases) t.equal(split(token), null, JSON.stringify(token))
 })
 
-test('a segment of a length that no bytes have is refused', async t => {
+test('a segment of an impossible length is refused', async t => {
   for (const token of ['a.bb.AA', 'aaaaa.bb.AA', 'aa.b.AA', 'aa.bbbbb.AA', 'aa.bb.A', 'aa.bb.AAAAA']) t.equal(split(token), null, token)
 })
 
@@ -44,7 +44,7 @@ test('a segment of other JSON or of bytes that are not UTF-8 is null', async t =
   }
 })
 
-test('a segment that is no JSON throws a SyntaxError', async t => {
+test('a segment that is not JSON throws a SyntaxError', async t => {
   for (const text of ['', '{', '{}{}', "{'a':1}", '{"a":NaN}', '\ufeff{}']) {
     t.throws(() => parseSegment(encode(text)), { name: 'SyntaxError' }, JSON.stringify(text))
   }

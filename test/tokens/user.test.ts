@@ -38,7 +38,7 @@ test('a getter cannot show one id to the check and another to the signature', as
   t.strictSame([claims.user_id, claims.user_id], [1, 1])
 })
 
-test('what is no object with a good id is no user', async t => {
+test('anything but an object with a valid id is no user', async t => {
   const object = 'A user must be an object with a user_id.'
   const id = "A user's user_id must be a non-empty string or a safe non-zero integer."
   const cyclic: Record<string, unknown> = { user_id: 7 }
@@ -48,7 +48,7 @@ test('what is no object with a good id is no user', async t => {
     [() => ({ user_id: 7 }), object], [Symbol('user'), object], [{ toJSON: () => null, user_id: 7 }, object],
     [{}, id], [{ user_id: 0 }, id], [{ user_id: '' }, id], [{ user_id: null }, id], [{ user_id: NaN }, id], [{ user_id: 2 ** 53 }, id],
     [{ id: 7 }, id], [{ user_id: { user_id: 7 } }, id], [Object.create({ user_id: 7 }), id],
-    [{ user_id: 7n }, 'A user must be made of what JSON can carry.'], [cyclic, 'A user must be made of what JSON can carry.']
+    [{ user_id: 7n }, 'A user must be serializable as JSON.'], [cyclic, 'A user must be serializable as JSON.']
   ]
   for (const [user, message] of cases) {
     t.throws(() => claimsOf(user, 'user_id'), { code: 'FST_DUAL_TOKEN_USER_INVALID', statusCode: 500, message })

@@ -48,7 +48,7 @@ test('a token of PyJWT, without iat and in its own order, is good', async t => {
   t.equal(outcome(verify(forge('{"typ":"JWT","alg":"HS256"}', payload))), 'good')
 })
 
-test('a token that is no good gives the first thing that is wrong with it', async t => {
+test('an invalid token gives the first reason for its refusal', async t => {
   const header = '{"alg":"HS256","typ":"JWT"}'
   const good = accessToken()
   const [head, payload, signature] = good.split('.') as [string, string, string]
@@ -94,7 +94,7 @@ test('each of several secrets is tried', async t => {
   t.equal(outcome(verify(accessToken({}, `${SECRET}!`))), 'INVALID signature')
 })
 
-test('a good token is remembered, a bad one is not', async t => {
+test('a valid token is cached, an invalid one is not', async t => {
   const { verify, lookUps } = createBench()
   const verdict = verify(accessToken())
   t.equal(verify(accessToken()), verdict, 'the same claims, not equal ones')
@@ -107,7 +107,7 @@ test('a good token is remembered, a bad one is not', async t => {
   t.equal(lookUps(), 5)
 })
 
-test('a token is remembered by its exact text', async t => {
+test('a token is cached by its exact text', async t => {
   const { verify } = createBench()
   const token = accessToken()
   t.equal(outcome(verify(token)), 'good')
@@ -116,7 +116,7 @@ test('a token is remembered by its exact text', async t => {
   }
 })
 
-test('a remembered token is forgotten outside of its span', async t => {
+test('a cached token is dropped outside of its validity', async t => {
   const { verify, clock } = createBench({ clockTolerance: 10 })
   const token = accessToken({ nbf: NOW })
   t.equal(outcome(verify(token)), 'good')
@@ -133,7 +133,7 @@ test('a remembered token is forgotten outside of its span', async t => {
   }
 })
 
-test('no more tokens are remembered than asked for, the one longest unused goes first', async t => {
+test('the cache holds no more tokens than configured, and evicts the least recently used first', async t => {
   const { verify, lookUps } = createBench({ cache: 2 })
   const [a, b, c] = [accessToken({ user_id: 1 }), accessToken({ user_id: 2 }), accessToken({ user_id: 3 })]
   for (const token of [a, b, a, c]) verify(token)
@@ -144,7 +144,7 @@ test('no more tokens are remembered than asked for, the one longest unused goes 
   t.equal(lookUps(), 4)
 })
 
-test('with cache 0 no token is remembered', async t => {
+test('with cache 0, no token is cached', async t => {
   const { verify, lookUps } = createBench({ cache: 0 })
   const first = verify(accessToken())
   const second = verify(accessToken())

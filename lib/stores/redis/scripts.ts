@@ -131,7 +131,8 @@ return records
 `)
 
 /**
- * Reads a page of the feed; for a full page also the score of its last id, and how many ids of that score were read: there the next page begins.
+ * Reads a page of the feed; for a full page, also returns the score of its last id and how many ids of that score were read,
+ * because the next page begins there.
  * Some of the ids to skip may be forgotten by now. An epoch ends when the caller has seen the clock step, and when nobody has read the feed
  * for as long as it remembers: if the clock has stepped instead, this read would forget too much.
  *

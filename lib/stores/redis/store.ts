@@ -52,8 +52,8 @@ export function redisStore (client: RedisClient, { prefix = 'dual-token:' }: { p
   const markKey = (userId: UserId): string => `${base}mark:${JSON.stringify(userId)}`
 
   async function run ({ sha, text }: Script, keys: string[], values: Argument[]): Promise<unknown> {
-    if (client.status === 'wait') client.connect().catch(() => {}) // What it fails with, the next command says.
-    // A client that is not connected would queue the command and run it when nobody waits for it any more.
+    if (client.status === 'wait') client.connect().catch(() => {}) // The next command reports the error.
+    // A client that is not connected would queue the command and run it when nobody waits for it.
     if (client.status !== undefined && client.status !== 'ready') throw new Error(`the Redis client is not ready: ${client.status}`)
     try {
       const reply = await client.evalsha(sha, keys.length, ...keys, ...values)
@@ -75,7 +75,7 @@ export function redisStore (client: RedisClient, { prefix = 'dual-token:' }: { p
 
   const hasStepped = createClockWatch()
 
-  /** @param over the id of an epoch that is to end here */
+  /** @param over the id of an epoch to end, or '' */
   async function readPage ({ lowest, skip }: FeedPosition, revocationTtl: number, over = '') {
     const sentAt = performance.now()
     const [epochId, runId, age, clock, ids, score, passed] = await run(scripts.REVOKED_SINCE,

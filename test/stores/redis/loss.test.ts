@@ -28,7 +28,7 @@ async function until (isSo: () => Promise<boolean>): Promise<void> {
 
 const keyOf = (token: string): string => `${BASE}session:${claimsIn(token).sid}`
 
-test('a sign-out that Redis has lost is told again by every process that remembers it', { skip: withoutServer }, async t => {
+test('every process that remembers a sign-out writes it again when Redis has lost it', { skip: withoutServer }, async t => {
   const redis = await startRedis(t)
   const [client, other] = [await redis.connect({ retryStrategy: () => 20 }), await redis.connect({ retryStrategy: () => 20 })]
   const here = await boot(t, client)
@@ -55,7 +55,7 @@ test('a sign-out that Redis has lost is told again by every process that remembe
   }
 })
 
-test('what no living process remembers is lost with Redis', { skip: withoutServer }, async t => {
+test('a sign-out that no running process remembers is lost with Redis', { skip: withoutServer }, async t => {
   const redis = await startRedis(t)
   const client = await redis.connect({ retryStrategy: () => 20 })
   const before = await boot(t, client)
@@ -70,7 +70,7 @@ test('what no living process remembers is lost with Redis', { skip: withoutServe
   t.equal(outcomeOf(await (await boot(t, client)).renew(leaving.refresh_token)), '201')
 })
 
-test('when the feed or its epoch is lost alone, a new process refuses what was issued before, and nothing else', { skip: withoutServer }, async t => {
+test('when only the feed or its epoch is lost, a new process refuses older access tokens, and nothing else', { skip: withoutServer }, async t => {
   const redis = await startRedis(t)
   for (const lost of ['revoked', 'epoch']) {
     const client = await redis.connect()
@@ -135,7 +135,7 @@ test('when the clock of Redis has stepped back, a displaced token has no grace a
   t.equal(outcomeOf(await renew(first)), 'REFRESH_REUSED')
 })
 
-test('while Redis hangs, a bounded number of calls waits for it, and who signs out is signed out when it wakes', { skip: withoutServer }, async t => {
+test('while Redis hangs, a bounded number of calls waits for it, and a sign-out takes effect when it recovers', { skip: withoutServer }, async t => {
   const redis = await startRedis(t)
   const client = await redis.connect()
   const { app, signIn, renew } = await boot(t, client, { sessions: { ...POLLED, storeTimeout: 0.05, pollInterval: '1h', maxStaleness: '2h' } })

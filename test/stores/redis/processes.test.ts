@@ -82,7 +82,7 @@ test('processes on one Redis', { skip: withoutServer }, async t => {
     }
   })
 
-  await t.test('after a logout no token of its session refreshes, whatever was under way', async t => {
+  await t.test('after a logout, no token of the session refreshes, whatever was in flight', async t => {
     for (let round = 0; round < 8; round++) {
       const { access, refresh: token } = await signIn(everywhere(round))
       const racing = Array.from({ length: 12 }, (_, i) => i === round ? logout(here, token) : refresh(everywhere(i), token))
@@ -127,7 +127,7 @@ test('processes on one Redis', { skip: withoutServer }, async t => {
     t.strictSame(await sentFromHere(async () => tokensOf(await refresh(here, token))), ['evalsha'])
   })
 
-  await t.test('Redis keeps one key for each session that lives, one for each user, and the feed; each has an end, and none makes a token', async t => {
+  await t.test('Redis holds one key per live session, one per user, and the feed; every key expires, and none can be turned into a token', async t => {
     await beginAnew()
     const users = ['b', 'c', 'd']
     const signedIn = await Promise.all(Array.from({ length: 12 }, (_, i) => signIn(everywhere(i), users[i % 3])))
@@ -150,7 +150,7 @@ test('processes on one Redis', { skip: withoutServer }, async t => {
     t.notMatch(dump, /eyJ/)
   })
 
-  await t.test('while Redis hangs, whoever needs it is told to come back, guards go on, and the same tokens work afterwards', async t => {
+  await t.test('while Redis hangs, requests that need it get a 503, guards go on, and the same tokens work afterwards', async t => {
     const [refreshing, leaving] = [await signIn(here), await signIn(here)]
     redis.process.kill('SIGSTOP')
     const asked = ['refresh', 'login', 'logout'] as const
@@ -187,7 +187,7 @@ test('processes on one Redis', { skip: withoutServer }, async t => {
     })
   }
 
-  await t.test('connections that are lost while idle, and a Redis that is, end no process', async t => {
+  await t.test('a lost connection or a lost Redis crashes no idle process', async t => {
     const { access, refresh: token } = await signIn(here)
     for (const type of ['normal', 'pubsub']) await admin.call('CLIENT', 'KILL', 'TYPE', type)
     t.equal((await patiently(() => refresh(here, token))).status, 201)
@@ -204,7 +204,7 @@ test('processes on one Redis', { skip: withoutServer }, async t => {
     await isHeard(t)
   })
 
-  await t.test('a Redis that is killed in a stream of rotations makes no second successor and logs nobody out', async t => {
+  await t.test('killing Redis during a stream of rotations makes no second successor and logs nobody out', async t => {
     /** A client that has one refresh under way at a time. */
     const createPatient = async (): Promise<(times: number) => Promise<void>> => {
       let { refresh: token } = tokensOf(await patiently(() => login(graceless)))
@@ -237,7 +237,7 @@ test('processes on one Redis', { skip: withoutServer }, async t => {
     await isHeard(t)
   })
 
-  await t.test('when Redis has lost its memory, what was issued before is refused after the next poll, and nobody is revived', async t => {
+  await t.test('when Redis has lost its data, guards refuse older access tokens after the next poll, and no session is revived', async t => {
     const { refresh: token } = await signIn(deaf)
     const now = Math.floor(Date.now() / 1000)
     const access = accessToken({ user_id: 'a', ...sessionIn(token), iat: now - 60, exp: now + 60 })
@@ -248,7 +248,7 @@ test('processes on one Redis', { skip: withoutServer }, async t => {
     t.equal((await visit(deaf, (await signIn(here)).access)).status, 200)
   })
 
-  await t.test('no process has ended, or said more than that the feed could not be read and can be again', async t => {
+  await t.test('no process has crashed, and the logs only say that the feed was unreadable and is readable again', async t => {
     for (const { process: server, log } of servers) {
       t.equal(server.exitCode, null)
       t.equal(server.signalCode, null)

@@ -73,7 +73,7 @@ async function slotOf (client: Redis, key: string): Promise<number> {
   return await client.call('CLUSTER', 'KEYSLOT', key) as number
 }
 
-test('every key begins with the prefix and has an end, and none outlives what it is for', { skip: withoutRedis }, async t => {
+test('every key begins with the prefix and expires, and none outlives its purpose', { skip: withoutRedis }, async t => {
   const { client, prefix } = await openRedis(t)
   const store = redisStore(client, { prefix })
   const session = await create(store)
@@ -96,7 +96,7 @@ test('the mark of revokeUser lives a minute', { skip: withoutRedis }, async t =>
   t.ok(life > 50_000 && life <= 60_000, String(life))
 })
 
-test('a session that slides keeps its keys as long as it lives', { skip: withoutRedis }, async t => {
+test('a sliding session keeps its keys as long as it lives', { skip: withoutRedis }, async t => {
   const { client, prefix } = await openRedis(t)
   const store = redisStore(client, { prefix })
   const session = await create(store, 'a', { expiresAt: NOW + 10_000 })
@@ -107,7 +107,7 @@ test('a session that slides keeps its keys as long as it lives', { skip: without
   }
 })
 
-test('nothing is left of ended sessions but their ids in the feed', { skip: withoutRedis }, async t => {
+test('only the ids of ended sessions remain, in the feed', { skip: withoutRedis }, async t => {
   const { client, prefix } = await openRedis(t)
   const store = redisStore(client, { prefix })
   const sessions = [await create(store), await create(store), await create(store)]
@@ -141,7 +141,7 @@ test('a prefix with an empty hash tag would spread the keys over a Cluster, and 
   }
 })
 
-test('what is no ioredis client is refused at once, and so is a prefix that is no string', { skip: withoutRedis }, async t => {
+test('redisStore refuses anything but an ioredis client at once, and any prefix but a string', { skip: withoutRedis }, async t => {
   for (const client of [undefined, null, 'redis://localhost', { evalSha () {} }]) {
     t.throws(() => redisStore(client as unknown as RedisClient), { name: 'TypeError', message: 'client must be an ioredis client.' })
   }
@@ -164,7 +164,7 @@ test("a client's own key prefix is kept, and so is the push", { skip: withoutRed
   t.strictSame((await keysOf(client, 'dual-token:*')), [])
 })
 
-test('a client that answers numbers as strings is understood', { skip: withoutRedis }, async t => {
+test('the store accepts a client that returns numbers as strings', { skip: withoutRedis }, async t => {
   const { connect, prefix } = await openRedis(t)
   const store = redisStore(await connect({ stringNumbers: true }), { prefix })
   const session = newSession('a', NOW)
@@ -172,7 +172,7 @@ test('a client that answers numbers as strings is understood', { skip: withoutRe
   t.equal(await revoke(store, session.id), true)
 })
 
-test('what only waits in a transaction of the application is not taken for done', { skip: withoutRedis }, async t => {
+test('a command queued in a transaction of the application does not count as executed', { skip: withoutRedis }, async t => {
   const { client, prefix } = await openRedis(t)
   const store = redisStore(client, { prefix })
   const session = await create(store)
@@ -182,7 +182,7 @@ test('what only waits in a transaction of the application is not taken for done'
   t.equal((await store.rotate(attempt(session))).outcome, 'rotated')
 })
 
-test('a server that forgot the scripts is given them again', { skip: withoutServer }, async t => {
+test('the store loads the scripts again when the server has lost them', { skip: withoutServer }, async t => {
   const server = await startRedis(t)
   const client = await server.connect()
   const store = redisStore(client)
@@ -229,7 +229,7 @@ test('a client that was never connected is connected by the first call', { skip:
   await t.resolves(callAll(store))
 })
 
-test('a client that was never connected, of a server that is not there, makes calls reject and nothing else', { skip: withoutServer }, async t => {
+test('without a server, calls reject on a client that was never connected, and nothing else happens', { skip: withoutServer }, async t => {
   const server = await startRedis(t)
   const client = await server.connect({ lazyConnect: true, retryStrategy: () => 60_000 })
   await server.stop()
@@ -239,7 +239,7 @@ test('a client that was never connected, of a server that is not there, makes ca
   await t.rejects(redisStore(client).revokedSince(null, CONTEXT), { message: /^the Redis client is not ready/ })
 })
 
-test('a full server keeps nothing new, with nothing half done, and the feed is read on', { skip: withoutServer }, async t => {
+test('a full server stores nothing new, leaves nothing half done, and still serves the feed', { skip: withoutServer }, async t => {
   const server = await startRedis(t, ['--maxmemory-policy', 'noeviction'])
   const client = await server.connect()
   const store = redisStore(client)
@@ -285,7 +285,7 @@ test('a full server ends sessions all the same, in every way, and begins a new e
   t.equal((await store.revokedSince(null, CONTEXT)).age < 1000, true)
 })
 
-test('an ended session leaves nothing in the index of its user, whoever ended it and whatever was known of it', { skip: withoutRedis }, async t => {
+test('an ended session leaves nothing in the index of its user, however it ended', { skip: withoutRedis }, async t => {
   const { client, prefix } = await openRedis(t)
   const store = redisStore(client, { prefix })
   for (let i = 0; i < 50; i++) {
@@ -298,7 +298,7 @@ test('an ended session leaves nothing in the index of its user, whoever ended it
   t.equal(await client.exists(`${prefix}{sessions}:user:"a"`), 0)
 })
 
-test('a server that became a replica makes calls that write reject, with nothing half done', { skip: withoutServer }, async t => {
+test('on a server that became a replica, writing calls reject and leave nothing half done', { skip: withoutServer }, async t => {
   const primary = await startRedis(t)
   await primary.stop()
   const server = await startRedis(t)
@@ -317,7 +317,7 @@ test('a server that became a replica makes calls that write reject, with nothing
   t.match(await store.rotate(attempt(session)), { outcome: 'rotated' }, 'the same token works when it is a primary again')
 })
 
-test('the feed is told page by page, also when more revocations share a millisecond than a page holds', { skip: withoutRedis }, async t => {
+test('the feed is read page by page, even when more revocations share a millisecond than fit on a page', { skip: withoutRedis }, async t => {
   const { client, prefix } = await openRedis(t)
   const store = redisStore(client, { prefix })
   const [seconds, micros] = await client.time()
@@ -353,7 +353,7 @@ test('revocations that are forgotten between two pages hide no others', { skip: 
   t.strictSame(new Set(second.sessionIds), new Set(young))
 })
 
-test('many revocations are forgotten by many reads, none of which holds the server up', { skip: withoutRedis }, async t => {
+test('many revocations are forgotten over many reads, none of which blocks the server', { skip: withoutRedis }, async t => {
   const { client, prefix } = await openRedis(t)
   const store = redisStore(client, { prefix })
   const feed = `${prefix}{sessions}:revoked`
@@ -380,7 +380,7 @@ test('revocations are forgotten when no access token can be alive', { skip: with
   t.strictSame(await client.zrangebyscore(feed, '-inf', '(+inf'), ['young'])
 })
 
-test('a process with a shorter lifetime of access tokens forgets nothing that others must remember', { skip: withoutRedis }, async t => {
+test('a process with a shorter access lifetime forgets nothing that other processes need', { skip: withoutRedis }, async t => {
   const { client, prefix } = await openRedis(t)
   const store = redisStore(client, { prefix })
   const shorter = { now: NOW, revocationTtl: 61_000 }
@@ -397,7 +397,7 @@ test('a process with a shorter lifetime of access tokens forgets nothing that ot
   t.strictSame((await store.revokedSince(null, shorter)).sessionIds.includes('old'), false, 'when no token of the longer lifetime can be alive')
 })
 
-test('each reading begins a minute before its cursor', { skip: withoutRedis }, async t => {
+test('each read begins a minute before its cursor', { skip: withoutRedis }, async t => {
   const { client, prefix } = await openRedis(t)
   const store = redisStore(client, { prefix })
   const { cursor } = await readFeed(store)
@@ -438,7 +438,7 @@ test('the epoch changes when the server starts again, with its data or without',
   }
 })
 
-test('a push is heard again after the connection was lost', { skip: withoutServer }, async t => {
+test('pushes arrive again after a lost connection', { skip: withoutServer }, async t => {
   const server = await startRedis(t)
   const client = await server.connect({ retryStrategy: () => 10 })
   const store = redisStore(client)
@@ -455,7 +455,7 @@ test('a push is heard again after the connection was lost', { skip: withoutServe
   t.pass('heard')
 })
 
-test('a server that dies while nobody calls disturbs nobody, listening or not', { skip: withoutServer }, async t => {
+test('a server that dies while the store is idle causes no error, with a subscription or without', { skip: withoutServer }, async t => {
   const rejections: unknown[] = []
   const note = (error: unknown): void => { rejections.push(error) }
   process.on('unhandledRejection', note)
@@ -472,7 +472,7 @@ test('a server that dies while nobody calls disturbs nobody, listening or not', 
   t.strictSame(rejections, [])
 })
 
-test('a subscription that ends before it is connected disturbs nobody', { skip: withoutRedis }, async t => {
+test('a subscription that ends before it is connected causes no error', { skip: withoutRedis }, async t => {
   const { client, connect, prefix } = await openRedis(t)
   for (const owner of [client, await connect({ lazyConnect: true })]) redisStore(owner, { prefix }).subscribe!(() => {})()
   t.equal(await client.ping(), 'PONG')
@@ -487,7 +487,7 @@ test("the application's client is never closed", { skip: withoutRedis }, async t
   t.equal(await client.ping(), 'PONG')
 })
 
-test('what is kept makes no token: neither a nonce nor a token is in it', { skip: withoutServer }, async t => {
+test('the stored data contains neither a nonce nor a token', { skip: withoutServer }, async t => {
   const server = await startRedis(t)
   const client = await server.connect()
   const store = redisStore(client)
@@ -501,7 +501,7 @@ test('what is kept makes no token: neither a nonce nor a token is in it', { skip
   t.notMatch(kept, /eyJ/)
 })
 
-test('a rotation that the server carries out too late, after the same token was used on another connection, harms nobody', { skip: withoutRedis }, async t => {
+test('a rotation that the server executes too late, after the same token was used on another connection, does no harm', { skip: withoutRedis }, async t => {
   const { client, prefix } = await openRedis(t)
   const store = redisStore(client, { prefix })
   const session = await create(store)
@@ -513,7 +513,7 @@ test('a rotation that the server carries out too late, after the same token was 
   t.match(await store.rotate({ ...attempt(session), now: NOW + 60_000 }), { outcome: 'reused' })
 })
 
-test('what another process wrote is what this one reads', { skip: withoutRedis }, async (t: Test) => {
+test('a process reads what another process wrote', { skip: withoutRedis }, async (t: Test) => {
   const { client, connect, prefix } = await openRedis(t)
   const [here, there] = [redisStore(client, { prefix }), redisStore(await connect(), { prefix })]
   const session = await create(here)
