@@ -11,10 +11,18 @@ export interface IssueSettings {
   readonly accessLifetime: number
   /** Seconds. */
   readonly refreshLifetime: number
+  readonly userIdClaim: string
   readonly issuer: string | undefined
   readonly audience: string | undefined
   /** The clock in milliseconds. */
   readonly now: () => number
+  /** Null: tokens go into no cookie. */
+  readonly cookies: CookieLimits | null
+}
+
+/** How long a token may be, in characters, so that browsers keep it: the name of a cookie counts too. */
+export interface CookieLimits {
+  readonly maxLengths: { readonly access: number, readonly refresh: number }
 }
 
 /**
@@ -25,16 +33,17 @@ export interface IssueSettings {
 export type Issue = <Need extends boolean>(claims: UserClaims, needRefreshToken: Need, session?: SessionClaims) => TokenReply<Need>
 
 export function createIssue (settings: IssueSettings, ring: KeyRing): Issue {
-  const { accessLifetime, refreshLifetime, issuer, audience } = settings
+  const { accessLifetime, refreshLifetime, userIdClaim, issuer, audience, cookies } = settings
+  const maxLengths = cookies?.maxLengths ?? { access: MAX_TOKEN_LENGTH, refresh: MAX_TOKEN_LENGTH }
   const addressed = {
     ...(issuer !== undefined && { iss: issuer }),
     ...(audience !== undefined && { aud: audience })
   }
 
-  function sign (claims: object): string {
+  function sign (claims: object, maxLength: number): string {
     const token = ring.sign(claims)
-    if (token.length <= MAX_TOKEN_LENGTH) return token
-    throw createFault('USER_INVALID', `A user's claims must fit a token of ${MAX_TOKEN_LENGTH} characters.`)
+    if (token.length <= maxLength) return token
+    throw createFault('USER_INVALID', `A user's claims must fit a token of ${maxLengths.refresh} characters.`)
   }
 
   return function issue<Need extends boolean> (claims: UserClaims, needRefreshToken: Need, session?: SessionClaims) {
@@ -43,9 +52,11 @@ export function createIssue (settings: IssueSettings, ring: KeyRing): Issue {
     const refresh = session === undefined
       ? { iat: now, exp: now + refreshLifetime }
       : { iat: seconds(session.issuedAt), exp: seconds(session.expiresAt), sid: session.sid, gen: session.gen, n: session.nonce }
+    // In a cookie the refresh token travels with every request, so it carries no more than it must.
+    const carried = cookies === null ? claims : { [userIdClaim]: claims[userIdClaim] }
     return {
-      token: sign({ ...claims, ...addressed, refresh: false, ...access }),
-      ...(needRefreshToken && { refresh_token: sign({ ...claims, ...addressed, refresh: true, ...refresh }) }),
+      token: sign({ ...claims, ...addressed, refresh: false, ...access }, maxLengths.access),
+      ...(needRefreshToken && { refresh_token: sign({ ...carried, ...addressed, refresh: true, ...refresh }, maxLengths.refresh) }),
       token_type: 'Bearer',
       expires_in: accessLifetime
     } as TokenReply<Need>
