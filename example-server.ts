@@ -1,4 +1,4 @@
-// A small but whole application: users in memory, sign-in and renewal at /authorizations, one guarded and one open route,
+// A small but complete application: users in memory, sign-in and renewal at /authorizations, one guarded and one open route,
 // sessions when REDIS_URL or SESSIONS=memory asks for them, and pages to try it on at / and /docs.
 import { randomBytes, scrypt, scryptSync, timingSafeEqual } from 'node:crypto'
 import { Type } from '@sinclair/typebox'
@@ -32,7 +32,7 @@ async function createServer (): Promise<FastifyInstance> {
     routes: defineRoutes({
       body: Type.Object({ username: Type.String({ maxLength: 64 }), password: Type.String({ maxLength: 256 }) }),
       login: ({ username, password }) => new Promise((resolve, reject) => {
-        // Each hash keeps a thread busy: when too many wait for one, the next is told to come back instead of waiting too.
+        // Each hash keeps a thread busy: when too many sign-ins wait for one, the next gets a 503 instead of waiting too.
         if (signIns === maxSignIns) return reject(createBusy())
         signIns++
         const { salt, key } = users.get(username) ?? nobody

@@ -8,18 +8,18 @@ let held = signedOut
 let skew = 0
 let busy = false
 
-const NO_SECRET = 'Not signed by this server as it runs now: without JWT_SECRET, each start has another secret. Sign in again.'
+const NO_SECRET = 'This server did not sign the token: without JWT_SECRET, it makes a new secret at each start. Sign in again.'
 const EXPLANATIONS = {
   LOGIN_REFUSED: 'The demo user is demo, with the password demo-password.',
-  ACCESS_EXPIRED: 'The access token has run out, which is what the refresh token is for: refresh.',
+  ACCESS_EXPIRED: 'The access token has expired. The refresh token gets a new one: refresh.',
   ACCESS_INVALID: NO_SECRET,
   ACCESS_REVOKED: 'Its session was ended. Sign in again.',
-  ACCESS_IS_REFRESH: 'A refresh token opens no guarded route: it goes over the wire rarely, so it is seldom stolen.',
+  ACCESS_IS_REFRESH: 'A refresh token opens no guarded route. It is sent rarely, so it is seldom stolen.',
   REFRESH_INVALID: NO_SECRET,
-  REFRESH_EXPIRED: 'The refresh token has run out as well. Sign in again.',
-  REFRESH_REUSED: 'Theft: a used-up refresh token was presented, and nobody can tell owner from thief. The session is over for both. Sign in again.',
+  REFRESH_EXPIRED: 'The refresh token has expired as well. Sign in again.',
+  REFRESH_REUSED: 'Theft: somebody used a used-up refresh token. The server cannot tell owner from thief, so the session ends for both. Sign in again.',
   REFRESH_REVOKED: 'Its session was ended, or the store has lost it. Sign in again.',
-  STORE_UNAVAILABLE: 'The store of sessions is out of reach. Nothing is used up: try again when it is back.'
+  STORE_UNAVAILABLE: 'The session store is unreachable. Your tokens are still valid: try again when it is back.'
 }
 
 const MEANINGS = { sid: 'session', gen: 'generation', n: 'nonce' }
@@ -35,7 +35,7 @@ async function send (method, path, { token, body } = {}) {
     const text = await response.text()
     return { name: `${method} ${path}`, status: response.status, ok: response.ok, body: text === '' ? {} : JSON.parse(text) }
   } catch {
-    return { name: `${method} ${path}`, status: 0, ok: false, body: { message: 'The server is out of reach. Your tokens are kept: try again.' } }
+    return { name: `${method} ${path}`, status: 0, ok: false, body: { message: 'The server is unreachable. The page keeps your tokens: try again.' } }
   }
 }
 
@@ -47,7 +47,7 @@ function claimsOf (token) {
   return JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(base64), character => character.codePointAt(0))))
 }
 
-// What is shown. Texts alone are written into the page, never markup.
+// What the page shows. It inserts only text, never markup.
 
 function create (name, ...children) {
   const node = document.createElement(name)
@@ -170,7 +170,7 @@ function showSessions (sessions) {
   }))
 }
 
-// What can be pressed. One request at a time, so that replies cannot overtake each other.
+// The buttons. One request at a time, so that replies cannot overtake each other.
 
 function onPress (target, act) {
   target.addEventListener(target.id === 'sign-in' ? 'submit' : 'click', async event => {
@@ -196,13 +196,13 @@ const hasSessions = () => held.access !== null && 'sid' in claimsOf(held.access)
 /** Says how the server runs: its routes of sessions exist only where there are sessions. */
 async function showProfile () {
   const { ok, body } = await send('GET', '/docs/json')
-  if (!ok) announce('profile', `How this server runs is not known. ${body.message}`)
+  if (!ok) announce('profile', `Cannot read how this server runs. ${body.message}`)
   else describe('/authorizations/sessions' in body.paths)
 }
 
 function describe (keepsSessions) {
   announce('profile', keepsSessions
-    ? 'This server keeps sessions: each refresh renews both tokens, a stolen one betrays itself, and signing out is final.'
+    ? 'This server keeps sessions: each refresh renews both tokens, theft is detected, and signing out is final.'
     : 'This server is stateless, which is the default: it stores nothing. Start it with SESSIONS=memory to see sessions.')
 }
 
@@ -231,7 +231,7 @@ async function refresh (place) {
   const rotated = successor !== presented
   if (!reply.ok) show(place, reply)
   else if (rotated) show(place, reply, 'Both tokens are new, and the refresh token before them is used up.')
-  else if (hasSessions()) show(place, reply, 'The access token is new. The refresh token is the same: it rotates at most once within grace.')
+  else if (hasSessions()) show(place, reply, 'The access token is new. The refresh token is the same, because it rotates at most once within grace.')
   else show(place, reply, 'The access token is new. The refresh token stays the same until it expires.')
   if (saysEnded(reply)) hold({ ended: true })
   if (reply.ok) hold({ access: token, refresh: successor, ...(rotated && { usedUp: presented, usedUpAt: Date.now() }) })
@@ -241,11 +241,11 @@ async function signOut () {
   if (hasSessions()) {
     const reply = await send('DELETE', '/authorizations', { token: held.refresh })
     if (reply.status === 0 || reply.status >= 500) return show('use-reply', reply, 'You are still signed in.')
-    if (reply.ok) show('entrance-reply', reply, 'Signed out: the session is ended, and whoever has a copy of its tokens is refused.')
+    if (reply.ok) show('entrance-reply', reply, 'Signed out: the session has ended, and the server refuses every copy of its tokens.')
     else show('entrance-reply', reply)
   } else {
     clear('entrance-reply')
-    element('entrance-reply').append('Signed out: this page has forgotten its tokens. Without sessions, copies of them serve until they expire.')
+    element('entrance-reply').append('Signed out: this page has dropped its tokens. Without sessions, copies of them stay valid until they expire.')
   }
   hold(signedOut)
   element('username').focus()
@@ -276,11 +276,11 @@ async function replay () {
   const reply = await send('PUT', '/authorizations', { token: held.usedUp })
   if (!reply.ok) show('theft-reply', reply)
   else if (reply.body.refresh_token === held.refresh) {
-    show('theft-reply', reply, 'Within grace: the very refresh token that you hold already, as a retry needs it. A thief has a copy of it now, ' +
-      'which betrays itself as soon as one of you uses it up.')
+    show('theft-reply', reply, 'Within grace: the same refresh token that you already hold, as a retry needs it. A thief now has a copy of it, ' +
+      'and the server detects the theft as soon as one of you uses it up.')
   } else {
-    show('theft-reply', reply, 'A third refresh token: the server has never seen the one you hold in use, so it takes that reply for lost. ' +
-      'Only one of the two can go on: refresh, and the theft is found.')
+    show('theft-reply', reply, 'A third refresh token: the server has never seen yours in use, so it assumes that the reply was lost. ' +
+      'Only one of the two stays valid: refresh, and the server detects the theft.')
   }
   if (saysEnded(reply)) hold({ ended: true })
 }

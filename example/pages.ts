@@ -1,4 +1,4 @@
-// The pages to try the example on: one made for the purpose at `/`, and Swagger UI at `/docs`.
+// The pages of the example: a demo page at `/`, and Swagger UI at `/docs`.
 import { readFileSync } from 'node:fs'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
@@ -12,7 +12,7 @@ const FILES = [
   { url: '/page.js', file: 'page.js', type: 'text/javascript; charset=utf-8' }
 ]
 
-/** The page holds tokens: it runs its own script, talks to its own server, and stands in no frame. */
+/** The page holds tokens, so it may only run its own script, talk to its own server, and be in no frame. */
 const HEADERS = {
   'cache-control': 'no-cache',
   'content-security-policy': "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; " +
@@ -22,13 +22,13 @@ const HEADERS = {
   'x-content-type-options': 'nosniff'
 }
 
-/** Swagger UI sets styles in its own elements, and shows images that it carries with it. */
+/** Swagger UI sets inline styles, and shows images from data URLs. */
 const DOCS_POLICY = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self'; img-src 'self' data:; " +
   "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 const INFO = {
   title: 'fastify-dual-token: the example server',
-  description: 'Sign in as `demo` with `demo-password`, and give the tokens to *Authorize*. Or try them on [a page made for it](/).',
+  description: 'Sign in as `demo` with `demo-password`, and paste the tokens under *Authorize*. Or try [the demo page](/).',
   version: '1'
 }
 
@@ -42,5 +42,5 @@ async function addPages (fastify: FastifyInstance): Promise<void> {
   }
 }
 
-/** To be registered before the routes that `/docs` shows. */
+/** Register it before the routes that `/docs` shows. */
 export const pages = fastifyPlugin(addPages)

@@ -181,7 +181,7 @@ test('changing the Authorization header after the hook has no effect', async t =
   t.strictSame(await outcomes(app, '/'), FOR_ACCESS)
 })
 
-test('a decorator read before the plugin has loaded fails the boot in a list, and alone guards nothing', async t => {
+test('a decorator read before the plugin has loaded throws in a list, and alone guards nothing', async t => {
   const app = Fastify()
   t.teardown(() => app.close())
   app.register(dualToken, { secret: SECRET })

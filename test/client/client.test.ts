@@ -118,7 +118,7 @@ for (const kind of KINDS) {
     t.equal(await statusOf(client.fetch('/me')), 200)
   })
 
-  test(`${kind}: parallel requests all reject, and onSignInRequired is called once`, async t => {
+  test(`${kind}: none of many parallel requests succeeds, and onSignInRequired is called once`, async t => {
     const { client, clock, refreshes, ends } = await open(t, { kind })
     clock.advance(REFRESH_LIFETIME)
     // One whose 401 comes after the refusal gets just that: there is nobody to refresh.

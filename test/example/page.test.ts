@@ -157,7 +157,7 @@ test('the page of the example server', { skip: withoutBrowser }, async t => {
     const { signIn, says, press } = await visit(t, browser, patient.url)
     await signIn()
     await press('Sign out')
-    await says('entrance-reply', 'DELETE /authorizations → 204', 'Signed out: the session is ended')
+    await says('entrance-reply', 'DELETE /authorizations → 204', 'Signed out: the session has ended')
     await says('no-tokens', 'None yet')
   })
 
@@ -171,7 +171,7 @@ test('the page of the example server', { skip: withoutBrowser }, async t => {
     t.not(await token('refresh'), first)
     await says('used-up', 'Generation 0 was used up')
     await press('Replay the used-up refresh token')
-    await says('theft-reply', 'PUT /authorizations → 201', 'the very refresh token that you hold already')
+    await says('theft-reply', 'PUT /authorizations → 201', 'the same refresh token that you already hold')
     await press('Refresh')
     await says('use-reply', 'it rotates at most once within grace')
   })
@@ -184,7 +184,7 @@ test('the page of the example server', { skip: withoutBrowser }, async t => {
     await press('Use the new access token')
     await says('theft-reply', 'GET /me → 200')
     await press('Replay the used-up refresh token')
-    await says('theft-reply', '403', 'FST_DUAL_TOKEN_REFRESH_REUSED', 'Wrong Token', 'The session is over for both')
+    await says('theft-reply', '403', 'FST_DUAL_TOKEN_REFRESH_REUSED', 'Wrong Token', 'the session ends for both')
     await says('refresh', 'Refused: its session was ended')
     t.equal(await page.locator('#session-list li').count(), 0, 'the ended session is not listed any more')
     await press('Call GET /me')
@@ -254,12 +254,12 @@ test('the page of the example server', { skip: withoutBrowser }, async t => {
     await press('Sign out')
     await says('use-reply', 'no reply', 'You are still signed in.')
     await press('Refresh')
-    await says('use-reply', 'no reply', 'the server is out of reach')
+    await says('use-reply', 'no reply', 'the server is unreachable')
     t.equal(await page.locator('#both').isVisible(), true)
 
     await startServer(t, COMMAND, { PORT: new URL(patient.url).port })
     await press('Refresh')
-    await says('use-reply', '403', 'FST_DUAL_TOKEN_REFRESH_INVALID', 'each start has another secret')
+    await says('use-reply', '403', 'FST_DUAL_TOKEN_REFRESH_INVALID', 'makes a new secret at each start')
     await press('Sign out')
     await says('entrance-reply', '404')
     await says('no-tokens', 'None yet')
@@ -268,7 +268,7 @@ test('the page of the example server', { skip: withoutBrowser }, async t => {
     t.equal(await page.locator('#sessions').isVisible(), false)
   })
 
-  await t.test('without its Redis, a guarded call is still answered, and a refresh says that nothing is used up', { skip: withoutServer }, async t => {
+  await t.test('without its Redis, a guarded call is still answered, and a refresh says that the tokens are still valid', { skip: withoutServer }, async t => {
     const redis = await startRedis(t)
     const { url } = await startServer(t, COMMAND, { REDIS_URL: redis.url })
     const { signIn, says, press } = await visit(t, browser, url)
@@ -279,6 +279,6 @@ test('the page of the example server', { skip: withoutBrowser }, async t => {
     await press('Call GET /me')
     await says('use-reply', 'GET /me → 200')
     await press('Refresh')
-    await says('use-reply', '503', 'FST_DUAL_TOKEN_STORE_UNAVAILABLE', 'Nothing is used up')
+    await says('use-reply', '503', 'FST_DUAL_TOKEN_STORE_UNAVAILABLE', 'Your tokens are still valid')
   })
 })
