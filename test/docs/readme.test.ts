@@ -9,12 +9,13 @@ import { dualToken } from '../../lib/index.ts'
 import { errorTable } from '../../lib/errors.ts'
 import { OptionSchemas, resolveOptions } from '../../lib/options/resolve.ts'
 import { readPage, valueOf } from '../support/markdown.ts'
+import { blocksOf } from '../support/recipe.ts'
 import { node, startServer } from '../support/server-process.ts'
 import { SECRET } from '../support/tokens.ts'
 
 const { blocks, rows } = readPage('README.md')
 const quickStart = blocks('ts')[0]!
-const commonJs = blocks('js')[0]!
+const commonJs = blocksOf('docs/recipes.md', 'CommonJS', 'js')[0]!
 
 /** A file in this package, where its own name resolves to what `npm run build` made. */
 function fileHere (t: Test, name: string, content: string): string {
@@ -118,7 +119,8 @@ test('the options table names every option, and its defaults are the defaults', 
 })
 
 test('the errors table is the table of the code', async t => {
-  const documented = Object.fromEntries(rows('Errors', 'code').map(([code, status, message, challenge]) => [code, { status, message, challenge }]))
+  const documented = Object.fromEntries(rows('Errors', 'code').flatMap(([codes, status, message, challenge]) =>
+    codes!.split(/`?, `?/).map(code => [code, { status, message, challenge }])))
   t.same(Object.keys(documented).sort(), Object.keys(errorTable).sort())
 
   for (const [suffix, entry] of Object.entries(errorTable)) {

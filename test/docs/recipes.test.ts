@@ -10,7 +10,7 @@ import type { PairReply } from '../../lib/index.ts'
 import { bearer } from '../support/app.ts'
 import { blocksOf, follow } from '../support/recipe.ts'
 import { startServer } from '../support/server-process.ts'
-import { accessToken, mint, NOW, refreshClaims, SECRET } from '../support/tokens.ts'
+import { NOW, SECRET } from '../support/tokens.ts'
 
 const PAGE = 'docs/recipes.md'
 
@@ -180,53 +180,4 @@ test('trustProxy: a session records only an address from a trusted proxy', async
   await signIn(fastify, 'bob', 'good', { remoteAddress: '198.51.100.1', headers: { 'x-forwarded-for': '192.0.2.7' } })
   t.equal((await fastify.dualToken.listSessions('ann'))[0]?.ip, '192.0.2.7')
   t.equal((await fastify.dualToken.listSessions('bob'))[0]?.ip, '198.51.100.1')
-})
-
-test('@fastify/cookie: the refresh token lives in a cookie that scripts cannot read', async t => {
-  const fastify = await follow(t, blocksOf(PAGE, 'A refresh token in a cookie: @fastify/cookie', 'ts')[0]!)
-  const session = (method: 'POST' | 'PUT' | 'DELETE', more: object = {}) => fastify.inject({ method, url: '/session', ...more })
-  const cookieOf = (reply: LightMyRequestResponse) => {
-    const [{ name, value, ...flags }] = reply.cookies as [{ name: string, value: string }]
-    return { cookies: { [name]: value }, flags }
-  }
-
-  t.equal((await session('POST', { payload: { username: 'ann', password: 'bad' } })).statusCode, 401)
-  const signedIn = await session('POST', { payload: { username: 'ann', password: 'good' } })
-  t.equal(signedIn.statusCode, 201)
-  t.strictSame(Object.keys(signedIn.json()).sort(), ['expires_in', 'token', 'token_type'])
-  t.equal(signedIn.headers['cache-control'], 'no-store')
-  t.match(cookieOf(signedIn).flags, { path: '/', httpOnly: true, secure: true, sameSite: 'Strict', maxAge: 1_209_600 })
-
-  const renewed = await session('PUT', cookieOf(signedIn))
-  t.equal(renewed.statusCode, 201)
-  t.notSame(cookieOf(renewed).cookies, cookieOf(signedIn).cookies)
-  t.equal((await session('PUT')).json().code, 'FST_DUAL_TOKEN_REFRESH_INVALID')
-  t.equal((await session('PUT', { cookies: { '__Host-refresh_token': mint(refreshClaims()) } })).statusCode, 403, 'of no session')
-  t.equal((await session('PUT', { cookies: { '__Host-refresh_token': accessToken() } })).statusCode, 403)
-
-  const signedOut = await session('DELETE', cookieOf(renewed))
-  t.equal(signedOut.statusCode, 204)
-  t.equal(signedOut.cookies[0]?.value, '')
-  t.equal((await session('PUT', cookieOf(renewed))).json().code, 'FST_DUAL_TOKEN_REFRESH_REVOKED')
-  const again = await session('DELETE', cookieOf(renewed))
-  t.equal(again.statusCode, 401)
-  t.equal(again.cookies[0]?.value, '', 'the cookie goes even so')
-})
-
-test('@fastify/cookie: a cookie planted by a neighbouring host is ignored', async t => {
-  const fastify = await follow(t, blocksOf(PAGE, 'A refresh token in a cookie: @fastify/cookie', 'ts')[0]!)
-  const signInTo = async (username: string) =>
-    (await fastify.inject({ method: 'POST', url: '/session', payload: { username, password: 'good' } })).cookies[0] as { name: string, value: string, domain?: string }
-  const ann = await signInTo('ann')
-  const { value: planted } = await signInTo('mallory')
-  const refresh = (cookie: string) => fastify.inject({ method: 'PUT', url: '/session', headers: { cookie } })
-
-  // Browsers take a cookie of such a name from this host alone, if it is like this (RFC 6265bis, section 4.1.3.2).
-  t.match(ann, { name: /^__Host-/, path: '/', secure: true })
-  t.equal(ann.domain, undefined)
-
-  // So a neighbour plants one without it, `Domain=…; Path=/session`: browsers send the longer path first, and the first of a name is read.
-  t.equal((await refresh(`refresh_token=${planted}`)).statusCode, 403)
-  const { token } = (await refresh(`refresh_token=${planted}; ${ann.name}=${ann.value}`)).json()
-  t.equal(fastify.dualToken.verifyToken(token).user_id, 'ann')
 })
