@@ -31,6 +31,7 @@ export const errorTable = {
   REFRESH_REVOKED: { status: 403, message: WRONG_TOKEN },
   REFRESH_REUSED: { status: 403, message: WRONG_TOKEN },
   REFRESH_USER_GONE: { status: 403, message: WRONG_TOKEN },
+  CROSS_ORIGIN: { status: 403, message: 'Not allowed from this origin.' },
   SESSION_UNKNOWN: { status: 404, message: 'No such session.' },
   LOGIN_REFUSED: { status: 401, message: 'Invalid credentials.', challenge: '' },
   STORE_UNAVAILABLE: { status: 503, message: 'Try again later.', retryAfter: 1 },

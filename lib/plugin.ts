@@ -2,6 +2,8 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { createAuthentication } from './access/authenticate.ts'
+import { createCookieJar } from './access/cookie-jar.ts'
+import { createLocate } from './access/locate.ts'
 import { createValidateClaims } from './tokens/claims.ts'
 import { createDualToken } from './instance/dual-token.ts'
 import type { DualToken } from './instance/types.ts'
@@ -24,7 +26,7 @@ import { createVerify, type Verify } from './tokens/verify.ts'
 
 async function registerDualToken (fastify: FastifyInstance, options: DualTokenOptions): Promise<void> {
   const settings = resolveOptions(options)
-  const { userIdClaim, routes, jwks } = settings
+  const { userIdClaim, routes, jwks, cookies, extract } = settings
 
   const createRefusal = createRefusals(settings.realm)
   const createKey = createKeyFactory(fastify)
@@ -41,13 +43,17 @@ async function registerDualToken (fastify: FastifyInstance, options: DualTokenOp
   const signIn = createSignIn({ settings, issue, sessions, createRefusal })
   const refresh = createRefresh({ settings, issue, sessions, createRefusal })
 
-  const { slot, hook, verdictOf } = createAuthentication(verify)
-  const guards = createGuards(verdictOf, createRefusal, settings.sessions)
+  const jar = cookies && createCookieJar(cookies, settings.now)
+  const locate = createLocate(extract, jar)
+  const { slots, hook, verdictOf, isByCookie, keepPrivate } = createAuthentication(verify, locate)
+  const guards = createGuards(verdictOf, createRefusal, settings)
   const { loginRequired, refreshRequired } = guards
 
   if (!fastify.hasRequestDecorator('user')) fastify.decorateRequest('user', null)
-  fastify.decorateRequest(slot, null)
+  for (const slot of slots) fastify.decorateRequest(slot, null)
   fastify.addHook('onRequest', hook)
+  if (cookies !== null) fastify.addHook('onSend', keepPrivate)
+  if (cookies?.secure === false) fastify.log.warn('Cookies go over plain HTTP: cookies.secure is false')
   fastify.addHook('onRoute', route => { Object.assign(route, { [GUARDS]: guards }) })
   fastify.decorate(GUARDS, guards)
   fastify.decorate('loginRequired', loginRequired)
@@ -60,6 +66,7 @@ async function registerDualToken (fastify: FastifyInstance, options: DualTokenOp
     signIn,
     refresh,
     sessions,
+    jar,
     createRefusal
   }))
 
@@ -70,7 +77,19 @@ async function registerDualToken (fastify: FastifyInstance, options: DualTokenOp
   if (routes !== null) {
     const verifyAnyTime = createVerify({ ...settings, cache: 0 }, ring, payload => validateClaims(payload, null))
     fastify.register(createRoutes(routes, {
-      userIdClaim, sessions, signIn, refresh, loginRequired, refreshRequired, verdictOf, verifyAnyTime, createRefusal
+      userIdClaim,
+      sessions,
+      signIn,
+      refresh,
+      loginRequired,
+      refreshRequired,
+      verdictOf,
+      isByCookie,
+      jar,
+      locate,
+      parsesBodies: extract !== null,
+      verifyAnyTime,
+      createRefusal
     }))
   }
   if (namedRing !== null && jwks !== null) fastify.register(createJwksRoute(jwks, namedRing))

@@ -1,9 +1,12 @@
 // Request → the handler, or a refusal: the guards, as decorators of an instance and as imports that find their instance.
+import type { RouteOptions } from 'fastify'
 import type { VerdictOf } from './authenticate.ts'
 import { createFault, type CreateRefusal } from '../errors.ts'
 import { DESCRIPTION, type Describe } from '../openapi/document.ts'
 import type { DescribedError } from '../openapi/replies.ts'
 import type { SessionSettings } from '../sessions/settings.ts'
+import { accessSchemes, refreshSchemes } from './schemes.ts'
+import type { CookieSettings } from './settings.ts'
 import type { Guard } from './types.ts'
 import { suffixOf, type RefusalKind } from '../tokens/verdict.ts'
 
@@ -17,7 +20,16 @@ export const GUARDS = Symbol('fastify-dual-token.guards')
 
 type Keeper = { readonly [GUARDS]?: Guards }
 
-export function createGuards (verdictOf: VerdictOf, createRefusal: CreateRefusal, sessions: SessionSettings | null): Guards {
+/** What the description of a guard depends on. */
+interface GuardSettings {
+  readonly sessions: SessionSettings | null
+  readonly cookies: CookieSettings | null
+}
+
+/** What an imported guard knows where no plugin is registered. */
+const ALONE: GuardSettings = { sessions: null, cookies: null }
+
+export function createGuards (verdictOf: VerdictOf, createRefusal: CreateRefusal, settings: GuardSettings): Guards {
   const guards: Guards = {
     loginRequired (request, _reply, done) {
       const { claims, refusal } = verdictOf(request)
@@ -27,14 +39,17 @@ export function createGuards (verdictOf: VerdictOf, createRefusal: CreateRefusal
     },
 
     refreshRequired (request, _reply, done) {
-      const { claims, refusal } = verdictOf(request)
+      const verdict = verdictOf(request, 'refresh')
+      const { claims, refusal } = verdict
       if (claims === null) return done(createRefusal(suffixOf('REFRESH', refusal.kind), refusal.reason))
       if (!claims.refresh) return done(createRefusal('REFRESH_IS_ACCESS'))
+      // The hook has looked for an access token, which is elsewhere: in another cookie, or in none.
+      if (verdict !== verdictOf(request)) Object.assign(request, { user: claims })
       done()
     }
   }
-  describe(guards.loginRequired, describeAccess(sessions))
-  describe(guards.refreshRequired, describeRefresh(sessions))
+  describe(guards.loginRequired, describeAccess(settings))
+  describe(guards.refreshRequired, describeRefresh(settings))
   return guards
 }
 
@@ -58,7 +73,7 @@ function createFinder (name: keyof Guards): Guard {
     if (guards === undefined) return done(createFault('NOT_REGISTERED', `${name} needs the plugin: register fastify-dual-token on the server of this route.`))
     guards[name](request, reply, done)
   }
-  const describeAlone = name === 'loginRequired' ? describeAccess(null) : describeRefresh(null)
+  const describeAlone = name === 'loginRequired' ? describeAccess(ALONE) : describeRefresh(ALONE)
   describe(guard, route => {
     const found = (route as Keeper)[GUARDS]
     return found === undefined ? describeAlone(route) : (found[name] as Guard & { [DESCRIPTION]: Describe })[DESCRIPTION](route)
@@ -71,12 +86,18 @@ function describe (guard: Guard, description: Describe): void {
   Object.assign(guard, { [DESCRIPTION]: description })
 }
 
-function describeAccess (sessions: SessionSettings | null): Describe {
-  return () => ({ scheme: 'accessToken', errors: [...refusalsOf('ACCESS', sessions), 'ACCESS_IS_REFRESH'] })
+function describeAccess ({ sessions, cookies }: GuardSettings): Describe {
+  const errors: DescribedError[] = [...refusalsOf('ACCESS', sessions), 'ACCESS_IS_REFRESH']
+  return route => ({ schemes: accessSchemes(cookies), errors: cookies?.access && mayChange(route) ? [...errors, 'CROSS_ORIGIN'] : errors })
 }
 
-function describeRefresh (sessions: SessionSettings | null): Describe {
-  return () => ({ scheme: 'refreshToken', errors: [...refusalsOf('REFRESH', sessions), 'REFRESH_IS_ACCESS'] })
+function describeRefresh ({ sessions, cookies }: GuardSettings): Describe {
+  const errors: DescribedError[] = [...refusalsOf('REFRESH', sessions), 'REFRESH_IS_ACCESS']
+  return route => ({ schemes: refreshSchemes(cookies), errors: cookies !== null && mayChange(route) ? [...errors, 'CROSS_ORIGIN'] : errors })
+}
+
+function mayChange ({ method }: RouteOptions): boolean {
+  return [method].flat().some(one => !['GET', 'HEAD', 'OPTIONS'].includes(one))
 }
 
 function refusalsOf (wanted: 'ACCESS' | 'REFRESH', sessions: SessionSettings | null): DescribedError[] {

@@ -1,4 +1,5 @@
 // The parts → `fastify.dualToken`, the methods for the application.
+import type { CookieJar } from '../access/cookie-jar.ts'
 import { createFault, type CreateRefusal } from '../errors.ts'
 import type { NamedKeyRing } from '../keys/ring.ts'
 import type { Refresh } from '../routes/refresh.ts'
@@ -21,10 +22,11 @@ export interface DualTokenParts {
   readonly signIn: SignIn
   readonly refresh: Refresh
   readonly sessions: Sessions | null
+  readonly jar: CookieJar | null
   readonly createRefusal: CreateRefusal
 }
 
-export function createDualToken ({ userIdClaim, ring, setKeys, verify, signIn, refresh, sessions, createRefusal }: DualTokenParts): DualToken {
+export function createDualToken ({ userIdClaim, ring, setKeys, verify, signIn, refresh, sessions, jar, createRefusal }: DualTokenParts): DualToken {
   /** Copies the token, because a substring would keep its whole source string in memory. */
   function verifyCopy (token: unknown): Verdict {
     return verify(typeof token === 'string' ? copyOf(token) : '')
@@ -33,6 +35,11 @@ export function createDualToken ({ userIdClaim, ring, setKeys, verify, signIn, r
   function withSessions (name: keyof DualToken): Sessions {
     if (sessions !== null) return sessions
     throw createFault('OPTION_INVALID', `Option sessions is required for ${name}.`)
+  }
+
+  function withCookies (name: keyof DualToken): CookieJar {
+    if (jar !== null) return jar
+    throw createFault('OPTION_INVALID', `Option cookies is required for ${name}.`)
   }
 
   /** Refuses before anything starts that could not be signed in the end. */
@@ -82,6 +89,14 @@ export function createDualToken ({ userIdClaim, ring, setKeys, verify, signIn, r
       const { revoke } = withSessions('revokeUser')
       mustBeUserId(userId, userIdClaim)
       return await revoke.user(userId, { reason: 'user_revoked' })
+    },
+
+    setCookies (reply, tokens) {
+      return withCookies('setCookies').set(reply, tokens)
+    },
+
+    clearCookies (reply) {
+      withCookies('clearCookies').clear(reply)
     }
   })
 }

@@ -1,6 +1,7 @@
 // The public types of `fastify.dualToken`.
 import type { DualTokenKey } from '../keys/types.ts'
-import type { AccessReply, Claims, DualTokenUser, LoadUser, PairReply, TokenReply, UserId } from '../tokens/types.ts'
+import type { CookieCarrier } from '../access/types.ts'
+import type { AccessReply, Claims, CookieReply, DualTokenUser, LoadUser, PairReply, TokenReply, UserId } from '../tokens/types.ts'
 
 /** Where a sign-in or a refresh comes from; kept with the session, cut to 256 characters. */
 export interface ClientOptions {
@@ -84,4 +85,23 @@ export interface DualToken {
    * @throws `FST_DUAL_TOKEN_USER_INVALID` when it is no user's id
    */
   revokeUser (userId: UserId): Promise<number>
+  /**
+   * With cookies: writes tokens into cookies, for a sign-in that is not the ready route's.
+   *
+   * @param tokens as `issueTokens` or `refreshTokens` makes them
+   * @returns what is left for the body
+   * @throws `FST_DUAL_TOKEN_OPTION_INVALID` without `cookies`, or when these are no tokens
+   * @example
+   * ```ts
+   * fastify.dualToken.setCookies(reply, await fastify.dualToken.issueTokens(user))
+   * return reply.redirect('/')
+   * ```
+   */
+  setCookies (reply: CookieCarrier, tokens: AccessReply | PairReply): CookieReply
+  /**
+   * With cookies: deletes both. It ends no session.
+   *
+   * @throws `FST_DUAL_TOKEN_OPTION_INVALID` without `cookies`
+   */
+  clearCookies (reply: CookieCarrier): void
 }

@@ -1,11 +1,12 @@
 // The options of @fastify/swagger → the same, completed so that the document describes guards and ready routes.
 import type { FastifySchema, RouteOptions } from 'fastify'
 import { errorSchema, repliesOf, type DescribedError } from './replies.ts'
+import { TOKEN_SCHEMES, type Schemes } from './schemes.ts'
 
 /** The description of a guard, and so of every route that it guards, or of a ready route. */
 export interface Description {
-  /** The scheme of the token that is asked for. */
-  readonly scheme?: keyof typeof SCHEMES
+  /** Where the token may be that is asked for. */
+  readonly schemes?: Schemes
   readonly errors: readonly DescribedError[]
   /** Members of a route's schema for the document only. */
   readonly schema?: Readonly<Record<string, unknown>>
@@ -17,37 +18,25 @@ export type Describe = (route: RouteOptions) => Description
 /** Where guards and the options of ready routes carry their description: Fastify and its plugins copy it along. */
 export const DESCRIPTION = Symbol('fastify-dual-token.description')
 
-const SCHEMES = {
-  accessToken: {
-    type: 'http',
-    scheme: 'bearer',
-    bearerFormat: 'JWT',
-    description: 'The `token` of a sign-in or a refresh. It goes with every request; once it has expired, refresh it.'
-  },
-  refreshToken: {
-    type: 'http',
-    scheme: 'bearer',
-    bearerFormat: 'JWT',
-    description: 'The `refresh_token` of a sign-in. It does one thing: it is exchanged for a new access token.'
-  }
-} as const
-
 /** The hooks that can be guards. */
 const HOOKS = ['onRequest', 'preValidation', 'preHandler'] as const
 
 type Described = { readonly [DESCRIPTION]?: Describe }
 type Schema = FastifySchema | undefined
+type Document = { readonly components: { readonly securitySchemes: object } }
+type TransformObject = (given: { openapiObject: Document }) => unknown
 type Transform = (given: { schema?: Schema, url: string, route: RouteOptions }) => { schema?: Schema, url?: string }
 
 interface SwaggerOptions {
   readonly openapi?: { readonly components?: { readonly schemas?: object, readonly securitySchemes?: object } }
   readonly transform?: Transform
+  readonly transformObject?: TransformObject
 }
 
 /**
  * Completes the options of @fastify/swagger: guarded routes show the token they need and their refusals, ready routes are described in full.
  * What the application has written itself takes precedence: a `security`, a reply (its status, `4xx`, `5xx` or `default`), a scheme of the
- * same name. A `transform` of the application is called first.
+ * same name. A `transform` of the application is called first, its `transformObject` last.
  *
  * @param options left as they are; the document is OpenAPI 3
  * @example
@@ -56,8 +45,10 @@ interface SwaggerOptions {
  * ```
  */
 export function withDualToken<Options extends object> (options: Options): Options {
-  const { openapi, transform } = options as SwaggerOptions
+  const { openapi, transform, transformObject } = options as SwaggerOptions
   const { schemas, securitySchemes, ...components } = openapi?.components ?? {}
+  /** The schemes that routes ask for. Only they know the names of cookies. */
+  const found: Record<string, object> = {}
   return {
     ...options,
     openapi: {
@@ -65,17 +56,30 @@ export function withDualToken<Options extends object> (options: Options): Option
       components: {
         ...components,
         schemas: { DualTokenError: errorSchema, ...schemas },
-        securitySchemes: { ...SCHEMES, ...securitySchemes }
+        securitySchemes: { ...TOKEN_SCHEMES, ...securitySchemes }
       }
     },
-    transform: describing(transform)
+    transform: describing(transform, found),
+    transformObject: completing(transformObject, found)
   }
 }
 
-function describing (transform: Transform = given => given): Transform {
+function describing (transform: Transform = given => given, found: Record<string, object>): Transform {
   return function describe (given) {
     const { schema = given.schema, url = given.url } = transform(given)
-    return { schema: describedSchema(schema, descriptionsOf(given.route)), url }
+    const descriptions = descriptionsOf(given.route)
+    for (const { schemes } of descriptions) Object.assign(found, schemes)
+    return { schema: describedSchema(schema, descriptions), url }
+  }
+}
+
+/** Adds the schemes that were found, unless the application has written them itself. */
+function completing (transformObject: TransformObject = ({ openapiObject }) => openapiObject, found: Schemes): TransformObject {
+  return function complete ({ openapiObject }) {
+    const { components } = openapiObject
+    return transformObject({
+      openapiObject: { ...openapiObject, components: { ...components, securitySchemes: { ...found, ...components.securitySchemes } } }
+    })
   }
 }
 
@@ -87,9 +91,9 @@ function descriptionsOf (route: RouteOptions): Description[] {
 /** Works on a copy: Fastify serializes replies with the application's schema. */
 function describedSchema (schema: Schema, descriptions: readonly Description[]): Schema {
   if (descriptions.length === 0) return schema
-  const schemes = descriptions.flatMap(({ scheme }) => scheme ?? [])
+  const security = securityOf(descriptions.flatMap(({ schemes }) => schemes ?? []))
   const merged: FastifySchema = {
-    ...(schemes.length > 0 && { security: [Object.fromEntries(schemes.map(scheme => [scheme, []]))] }),
+    ...(security.length > 0 && { security }),
     ...Object.assign({}, ...descriptions.map(({ schema }) => schema)),
     ...schema
   }
@@ -97,6 +101,13 @@ function describedSchema (schema: Schema, descriptions: readonly Description[]):
     ...merged,
     response: withReplies(merged.response, repliesOf(descriptions.flatMap(({ errors }) => errors)))
   }
+}
+
+/** Every guard asks for one of its schemes: the document lists each combination. */
+function securityOf (asked: readonly Schemes[]): object[] {
+  if (asked.length === 0) return []
+  return asked.reduce<object[]>((combined, schemes) =>
+    combined.flatMap(one => Object.keys(schemes).map(name => ({ ...one, [name]: [] }))), [{}])
 }
 
 /** A route without replies gets the default reply of @fastify/swagger. */

@@ -32,6 +32,11 @@ export const errorSchema = {
 const CHALLENGE = { 'WWW-Authenticate': { type: 'string', description: 'The challenge (RFC 6750 section 3)' } }
 const RETRY_AFTER = { 'Retry-After': { type: 'integer', description: 'Seconds' } }
 
+/** For the reply that sets or deletes cookies. */
+export function setCookieHeader (description: string): object {
+  return { 'Set-Cookie': { type: 'string', description } }
+}
+
 interface Facts {
   readonly code: string
   readonly status: number

@@ -1,6 +1,9 @@
 // What the application passes to register → frozen settings, or one clear sentence. The only file with defaults.
 import { Type, type TSchema } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
+import type { CookieSettings } from '../access/settings.ts'
+import type { ExtractToken } from '../access/types.ts'
+import { readCookies } from './cookies.ts'
 import { readDuration } from './durations.ts'
 import { createFault } from '../errors.ts'
 import { readJwks, type JwksSettings } from './jwks.ts'
@@ -21,6 +24,8 @@ export interface Settings extends TokenSettings {
   readonly routes: RouteSettings | null
   readonly jwks: JwksSettings | null
   readonly sessions: SessionSettings | null
+  readonly cookies: CookieSettings | null
+  readonly extract: ExtractToken | null
 }
 
 const MIN_SKEW = 60
@@ -46,6 +51,8 @@ export const OptionSchemas: Readonly<Record<string, TSchema>> = {
   routes: Type.Union([Type.Literal(false), Type.Object({})], { description: 'an object or false' }),
   jwks: Type.Union([Type.Boolean(), Type.Object({})], { description: 'true, false or an object' }),
   sessions: Type.Object({}, { description: 'an object' }),
+  cookies: Type.Union([Type.Boolean(), Type.Object({})], { description: 'true, false or an object' }),
+  extract: Type.Function([], Type.Any(), { description: 'a function that answers the text of a token, or null' }),
   now: Type.Function([], Type.Number(), { description: 'a function that answers milliseconds' })
 }
 
@@ -79,6 +86,8 @@ export function resolveOptions (options: unknown): Settings {
     routes: given.routes === undefined || given.routes === false ? null : readRoutes(given.routes as object),
     jwks,
     sessions: given.sessions === undefined ? null : readSessions(given.sessions as object, accessLifetime, refreshLifetime, clockTolerance),
+    cookies: given.cookies === undefined || given.cookies === false ? null : readCookies(given.cookies as true | object),
+    extract: given.extract as ExtractToken | undefined ?? null,
     now: given.now as (() => number) | undefined ?? Date.now
   })
 }

@@ -4,7 +4,8 @@ import type { Static, TSchema } from '@sinclair/typebox'
 import type { DualTokenKey } from '../keys/types.ts'
 import type { SessionEvent } from '../sessions/events.ts'
 import type { SessionStore } from '../sessions/store.ts'
-import type { Awaitable, DualTokenUser, LoadUser, Nobody } from '../tokens/types.ts'
+import type { DualTokenCookies, ExtractToken } from '../access/types.ts'
+import type { Awaitable, BodyTokens, DualTokenUser, LoadUser, Nobody } from '../tokens/types.ts'
 
 type PassedOn = Omit<RouteShorthandOptions, 'schema' | 'serializerCompiler' | 'prefixTrailingSlash'>
 
@@ -18,11 +19,16 @@ export interface DualTokenRoutes<Body = unknown> extends PassedOn {
   login (body: LoginBody<Body>, request: FastifyRequest): Awaitable<DualTokenUser | Nobody>
   /** User id → the user as of now, or null when there is none any more. Default: the id alone. */
   loadUser?: LoadUser | undefined
+  /** The tokens → the body of the replies to `POST` and `PUT`; default: the tokens. It does not see what went into a cookie. */
+  reply?: ShapeReply | undefined
   /** Shorthand for `schema.tags`; default `['authorizations']`. */
   tags?: string[] | undefined
   /** Merged into the routes' schemas: `tags`, `summary`, `security` …; never `body` or `response`. */
   schema?: Record<string, unknown> | undefined
 }
+
+/** The tokens for the body of a reply → the body as the application's clients expect it. */
+export type ShapeReply = (tokens: BodyTokens, request: FastifyRequest) => Awaitable<object>
 
 /** The schema of Zod, Valibot and others: https://standardschema.dev */
 interface StandardSchema<Output> {
@@ -103,6 +109,10 @@ interface OtherOptions<Body> {
   routes?: DualTokenRoutes<Body> | false | undefined
   /** Sessions; absent: none, and refresh tokens cannot be revoked. */
   sessions?: DualTokenSessions | undefined
+  /** Tokens in HttpOnly cookies, for browsers; default false. */
+  cookies?: boolean | DualTokenCookies | undefined
+  /** Where else a token may be, when there is no Bearer token. With it, `PUT` and `DELETE` parse a JSON body. */
+  extract?: ExtractToken | undefined
   /** The clock, in milliseconds; default `Date.now`. */
   now?: (() => number) | undefined
 }

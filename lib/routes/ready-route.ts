@@ -1,7 +1,9 @@
 // What the ready routes share: their options, and how they read a body.
+import { Type } from '@sinclair/typebox'
 import type { FastifyError, FastifyInstance, FastifyReply, preHandlerHookHandler, preValidationHookHandler, RouteShorthandOptions } from 'fastify'
 import { DESCRIPTION, type Describe, type Description } from '../openapi/document.ts'
 import type { DescribedError } from '../openapi/replies.ts'
+import type { Schemes } from '../openapi/schemes.ts'
 import type { RouteSettings } from '../options/routes.ts'
 import type { Guard } from '../access/types.ts'
 
@@ -10,11 +12,15 @@ type SchemaErrorFormatter = NonNullable<RouteShorthandOptions['schemaErrorFormat
 /** Bytes; no credentials are longer. */
 const BODY_LIMIT = 16 * 1024
 
+export const NoContentSchema = Type.Null({ description: 'Done' })
+
 /** What is one ready route's own. */
 export interface ReadyRoute {
-  readonly guard?: Guard
+  readonly guard?: Guard | preHandlerHookHandler | undefined
   readonly summary: string
   readonly description: string
+  /** For the OpenAPI document: where the token may be that a route without a guard asks for. */
+  readonly schemes?: Schemes
   /** For the OpenAPI document: its errors, beside those of its guard. */
   readonly errors: readonly DescribedError[]
   /** Only for the OpenAPI document: the application's schema compilers may not understand our schemas. */
@@ -23,7 +29,7 @@ export interface ReadyRoute {
 
 /** The application's options for the ready routes, with the guard before the application's own preHandlers. */
 export function optionsOf ({ schema, passedOn }: RouteSettings, route: ReadyRoute): RouteShorthandOptions {
-  const { guard, summary, description, errors, documented } = route
+  const { guard, summary, description, errors, schemes, documented } = route
   const guards = guard === undefined ? [] : [guard as preHandlerHookHandler]
   const options: RouteShorthandOptions & { [DESCRIPTION]: Describe } = {
     bodyLimit: BODY_LIMIT,
@@ -32,7 +38,7 @@ export function optionsOf ({ schema, passedOn }: RouteSettings, route: ReadyRout
     onRequest: [forbidStoring, passedOn.onRequest ?? []].flat(),
     onSend: [passedOn.onSend ?? [], forbidStoring].flat(),
     preHandler: guards.concat(passedOn.preHandler as preHandlerHookHandler[] ?? []),
-    [DESCRIPTION]: () => ({ errors, schema: { summary, description, ...documented } })
+    [DESCRIPTION]: () => ({ errors, ...(schemes && { schemes }), schema: { summary, description, ...documented } })
   }
   return options
 }
@@ -65,12 +71,26 @@ export function createRequireObject (format: SchemaErrorFormatter = () => new Er
   }
 }
 
-/** Reads and discards any body within the limit, whatever its content type. */
-export function discardBodies (fastify: FastifyInstance): void {
+export function noContent (reply: FastifyReply): FastifyReply {
+  return reply.code(204).send()
+}
+
+const JSON_TYPE = /^application\/json *(?:;|$)/i
+
+/**
+ * Reads and discards any body within the limit, whatever its content type.
+ *
+ * @param parseJson for the `extract` option: a JSON body is parsed instead, and may be empty
+ */
+export function ignoreBodies (fastify: FastifyInstance, parseJson: boolean): void {
   fastify.removeAllContentTypeParsers()
+  if (parseJson) {
+    const parse = fastify.getDefaultJsonParser('error', 'error')
+    fastify.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => body === '' ? done(null) : parse(request, body, done))
+  }
   fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, _body, done) => done(null))
   fastify.addHook('preParsing', (request, _reply, _payload, done) => {
-    delete request.raw.headers['content-type']
+    if (!parseJson || !JSON_TYPE.test(request.headers['content-type'] ?? '')) delete request.raw.headers['content-type']
     done()
   })
 }

@@ -1,60 +1,64 @@
 // The ready routes: POST credentials → a pair; PUT a refresh token → new tokens.
 import { Type } from '@sinclair/typebox'
-import type { FastifyInstance, FastifyPluginAsync, FastifyReply } from 'fastify'
-import { acceptJsonOnly, createRequireObject, discardBodies, optionsOf } from './ready-route.ts'
+import type { FastifyInstance, FastifyPluginAsync, preHandlerHookHandler } from 'fastify'
+import type { CookieJar } from '../access/cookie-jar.ts'
+import { isFromBrowser } from '../access/own-page.ts'
+import { acceptJsonOnly, createRequireObject, ignoreBodies, optionsOf } from './ready-route.ts'
 import { bodyErrors, type DescribedError } from '../openapi/replies.ts'
 import type { Refresh } from './refresh.ts'
+import type { CreateRefusal } from '../errors.ts'
 import type { RouteSettings } from '../options/routes.ts'
+import { createReplyTokens, type ReplyTokens } from './reply.ts'
+import { replySchema } from './schemas.ts'
 import { addSessionRoutes, type SessionRouteParts } from './sessions.ts'
 import { clientOf } from '../sessions/client.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import type { SignIn } from './sign-in.ts'
-import type { AccessReply, RefreshClaims } from '../tokens/types.ts'
+import { addClearCookiesRoute, addSignOutRoute, type SignOutParts } from './sign-out.ts'
+import type { RefreshClaims } from '../tokens/types.ts'
+import type { Authentication } from '../access/authenticate.ts'
 import type { Guard } from '../access/types.ts'
 import { isNobody } from '../tokens/user.ts'
 
-/** Example tokens for the OpenAPI document. */
-const ACCESS_TOKEN = 'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ1c2VyX2lkIjo3LCJyZWZyZXNoIjpmYWxzZX0.c2lnbmF0dXJl'
-const REFRESH_TOKEN = 'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ1c2VyX2lkIjo3LCJyZWZyZXNoIjp0cnVlfQ.c2lnbmF0dXJl'
-
-const AccessReplySchema = Type.Object({
-  token: Type.String({ description: 'The access token: it goes with every request', examples: [ACCESS_TOKEN] }),
-  token_type: Type.Literal('Bearer', { examples: ['Bearer'] }),
-  expires_in: Type.Integer({ description: 'Seconds until the access token expires', examples: [7200] })
-}, { description: 'An access token' })
-const PairReplySchema = Type.Object({
-  ...AccessReplySchema.properties,
-  refresh_token: Type.String({ description: 'It is exchanged for a new access token, and does nothing else', examples: [REFRESH_TOKEN] })
-}, { description: 'Both tokens' })
-
 /** What the routes are made of. */
-export interface RouteParts extends Omit<SessionRouteParts, 'sessions'> {
+export interface RouteParts extends Omit<SessionRouteParts & SignOutParts, 'sessions'> {
   readonly sessions: Sessions | null
   readonly signIn: SignIn
   readonly refresh: Refresh
   readonly refreshRequired: Guard
+  readonly isByCookie: Authentication['isByCookie']
 }
 
 /** Each kind of route reads bodies differently, so each gets a context of its own; the application's parsers stay as they are. */
 export function createRoutes (routes: RouteSettings, parts: RouteParts): FastifyPluginAsync {
-  const { sessions } = parts
+  const { sessions, jar } = parts
+  const replyTokens = createReplyTokens(jar, routes.reply)
 
   // Async, so that a route that Fastify refuses fails the boot; thrown from a callback, the error would end the process.
   return async function registerRoutes (fastify) {
-    fastify.register(async context => addLoginRoute(context, routes, parts))
-    fastify.register(async context => addRefreshRoute(context, routes, parts))
-    if (sessions !== null) fastify.register(async context => addSessionRoutes(context, routes, { ...parts, sessions }))
+    fastify.register(async context => addLoginRoute(context, routes, { ...parts, replyTokens }))
+    fastify.register(async context => addRefreshRoute(context, routes, { ...parts, replyTokens }))
+    if (sessions !== null) {
+      fastify.register(async context => addSignOutRoute(context, routes, { ...parts, sessions }))
+      fastify.register(async context => addSessionRoutes(context, routes, { ...parts, sessions }))
+    } else if (jar !== null) {
+      fastify.register(async context => addClearCookiesRoute(context, routes, { ...parts, jar }))
+    }
   }
 }
 
-function addLoginRoute (fastify: FastifyInstance, routes: RouteSettings, { signIn, sessions, createRefusal }: RouteParts): void {
+type ReplyingParts = RouteParts & { readonly replyTokens: ReplyTokens }
+
+function addLoginRoute (fastify: FastifyInstance, routes: RouteSettings, { signIn, sessions, jar, createRefusal, replyTokens }: ReplyingParts): void {
   const errors: DescribedError[] = [...bodyErrors, 'LOGIN_REFUSED']
+  if (jar !== null) errors.push('CROSS_ORIGIN')
   if (sessions !== null) errors.push('STORE_UNAVAILABLE')
   const options = optionsOf(routes, {
     summary: 'Sign in',
-    description: 'Exchanges credentials for an access token and a refresh token.',
+    description: `Exchanges credentials for an access token and a refresh token${jar === null ? '' : '; to a browser it gives them as cookies'}.`,
     errors,
-    documented: { security: [], body: Type.Object({}), response: { 201: PairReplySchema } }
+    documented: { security: [], body: Type.Object({}), response: { 201: replySchema(routes, jar, true) } },
+    guard: jar === null ? undefined : createSignInGuard(jar, createRefusal)
   })
   if (routes.body === undefined) options.preValidation = [options.preValidation ?? [], createRequireObject(options.schemaErrorFormatter)].flat()
   else options.schema = { ...options.schema, body: routes.body }
@@ -64,12 +68,21 @@ function addLoginRoute (fastify: FastifyInstance, routes: RouteSettings, { signI
     const startedAt = performance.now()
     const user = await routes.login(request.body as Record<string, unknown>, request)
     if (isNobody(user)) throw createRefusal('LOGIN_REFUSED')
-    return created(reply, await signIn(user, true, clientOf(request), startedAt))
+    const tokens = await signIn(user, true, clientOf(request), startedAt)
+    return await replyTokens(request, reply, tokens, { byCookie: isFromBrowser(request) })
   })
 }
 
-function addRefreshRoute (fastify: FastifyInstance, routes: RouteSettings, parts: RouteParts): void {
-  const { refresh, sessions, refreshRequired, verdictOf } = parts
+/** A page of others that signs its visitor in as somebody else would see what the visitor then does. */
+function createSignInGuard ({ isOwnPage }: CookieJar, createRefusal: CreateRefusal): preHandlerHookHandler {
+  return function ownPageRequired (request, _reply, done) {
+    if (!isFromBrowser(request) || isOwnPage(request)) return done()
+    done(createRefusal('CROSS_ORIGIN', 'nothing proves that a page of ours sent the request'))
+  }
+}
+
+function addRefreshRoute (fastify: FastifyInstance, routes: RouteSettings, parts: ReplyingParts): void {
+  const { refresh, sessions, jar, refreshRequired, verdictOf, isByCookie, replyTokens } = parts
   const rotates = sessions?.settings.rotate === true
   const errors: DescribedError[] = ['FST_ERR_CTP_BODY_TOO_LARGE']
   if (routes.loadUser !== undefined) errors.push('REFRESH_USER_GONE')
@@ -78,18 +91,15 @@ function addRefreshRoute (fastify: FastifyInstance, routes: RouteSettings, parts
     summary: rotates ? 'Renew both tokens' : 'Renew the access token',
     description: `Exchanges the refresh token; a body is discarded.${rotates ? ' The refresh token of the reply replaces it.' : ''}`,
     errors,
-    documented: { response: { 201: rotates ? PairReplySchema : AccessReplySchema } },
+    documented: { response: { 201: replySchema(routes, jar, rotates) } },
     guard: refreshRequired
   })
 
-  discardBodies(fastify)
+  ignoreBodies(fastify, parts.parsesBodies)
   fastify.put(routes.path, options, async (request, reply) => {
     // Reads the guard's own verdict, because any hook may overwrite `request.user`.
-    const claims = verdictOf(request).claims as RefreshClaims
-    return created(reply, await refresh(claims, clientOf(request), { request }))
+    const claims = verdictOf(request, 'refresh').claims as RefreshClaims
+    const tokens = await refresh(claims, clientOf(request), { request })
+    return await replyTokens(request, reply, tokens, { byCookie: isByCookie(request, 'refresh'), signInEnds: claims.exp })
   })
-}
-
-function created (reply: FastifyReply, tokens: AccessReply): FastifyReply {
-  return reply.code(201).send(tokens)
 }

@@ -1,10 +1,11 @@
-// The ready routes of sessions: sign out, list a user's sessions, end one or all of them.
+// The ready routes of sessions: list a user's sessions, end one or all of them.
 import { Type } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { VerdictOf } from '../access/authenticate.ts'
 import type { CreateRefusal } from '../errors.ts'
-import { extract } from '../access/extract.ts'
-import { discardBodies, optionsOf } from './ready-route.ts'
+import type { CookieJar } from '../access/cookie-jar.ts'
+import { setCookieHeader } from '../openapi/replies.ts'
+import { ignoreBodies, NoContentSchema, noContent, optionsOf } from './ready-route.ts'
 import type { RouteSettings } from '../options/routes.ts'
 import { sessionOf } from '../tokens/session-claims.ts'
 import type { Sessions } from '../sessions/sessions.ts'
@@ -12,10 +13,7 @@ import type { SessionRecord } from '../sessions/store.ts'
 import type { Guard } from '../access/types.ts'
 import type { UserId } from '../tokens/types.ts'
 import { userIdOf } from '../tokens/user.ts'
-import { suffixOf } from '../tokens/verdict.ts'
-import type { Verify } from '../tokens/verify.ts'
 
-const NoContentSchema = Type.Null({ description: 'Done' })
 const SessionsReplySchema = Type.Object({
   sessions: Type.Array(Type.Object({
     id: Type.String({ examples: ['q83vEjRWeJCrze8SNFZ4kA'] }),
@@ -36,31 +34,18 @@ export interface SessionRouteParts {
   readonly sessions: Sessions
   readonly loginRequired: Guard
   readonly verdictOf: VerdictOf
-  /** Verifies a token but ignores its expiry and its session. */
-  readonly verifyAnyTime: Verify
+  readonly jar: CookieJar | null
   readonly createRefusal: CreateRefusal
 }
 
 /** Adds the routes to a context of their own. */
 export function addSessionRoutes (fastify: FastifyInstance, routes: RouteSettings, parts: SessionRouteParts): void {
-  const { userIdClaim, sessions, loginRequired, verdictOf, verifyAnyTime, createRefusal } = parts
+  const { userIdClaim, sessions, loginRequired, verdictOf, jar, createRefusal } = parts
   const list = `${routes.path.replace(/\/$/, '')}/sessions`
 
-  discardBodies(fastify)
+  const ended = jar === null ? NoContentSchema : { ...NoContentSchema, headers: setCookieHeader('Deletes the cookies, when their session has ended') }
 
-  const signOut = optionsOf(routes, {
-    summary: 'Sign out',
-    description: 'Ends the session of the token, of either kind, expired or not. Twice is as good as once.',
-    errors: ['ACCESS_MISSING', 'ACCESS_INVALID', ...DELETE_ERRORS],
-    documented: { security: [{ accessToken: [] }, { refreshToken: [] }], response: { 204: NoContentSchema } }
-  })
-  fastify.delete(routes.path, signOut, async (request, reply) => {
-    const token = extract(request)
-    const { claims, refusal } = typeof token === 'string' ? verifyAnyTime(token) : token
-    if (claims === null) throw createRefusal(suffixOf('ACCESS', refusal.kind), refusal.reason)
-    await sessions.revoke.session(sessionOf(claims).sid, { userId: userIdOf(claims, userIdClaim), ip: request.ip, reason: 'logout' })
-    return done(reply)
-  })
+  ignoreBodies(fastify, false)
 
   const listSessions = optionsOf(routes, {
     summary: 'List sessions',
@@ -79,27 +64,30 @@ export function addSessionRoutes (fastify: FastifyInstance, routes: RouteSetting
     summary: 'End a session',
     description: "Ends one of the user's own sessions, at once.",
     errors: ['SESSION_UNKNOWN', ...DELETE_ERRORS],
-    documented: { params: IdSchema, response: { 204: NoContentSchema } },
+    documented: { params: IdSchema, response: { 204: ended } },
     guard: loginRequired
   })
   fastify.delete(`${list}/:id`, endSession, async (request, reply) => {
     const { id } = request.params as { id: string }
-    const known = await sessions.revoke.session(id, { userId: callerOf(request).userId, mustExist: true, ip: request.ip, reason: 'ended' })
+    const { userId, sid } = callerOf(request)
+    const known = await sessions.revoke.session(id, { userId, mustExist: true, ip: request.ip, reason: 'ended' })
     if (!known) throw createRefusal('SESSION_UNKNOWN')
-    return done(reply)
+    if (id === sid) clearCookies(request, reply)
+    return noContent(reply)
   })
 
   const signOutEverywhere = optionsOf(routes, {
     summary: 'Sign out everywhere',
     description: 'Ends all sessions of the user, that of the token included.',
     errors: DELETE_ERRORS,
-    documented: { response: { 204: NoContentSchema } },
+    documented: { response: { 204: ended } },
     guard: loginRequired
   })
   fastify.delete(list, signOutEverywhere, async (request, reply) => {
     const { userId, sid } = callerOf(request)
     await sessions.revoke.user(userId, { sessionId: sid, ip: request.ip, reason: 'all_ended' })
-    return done(reply)
+    clearCookies(request, reply)
+    return noContent(reply)
   })
 
   /** Reads the guard's own verdict, because any hook may overwrite `request.user`. */
@@ -107,10 +95,10 @@ export function addSessionRoutes (fastify: FastifyInstance, routes: RouteSetting
     const claims = verdictOf(request).claims!
     return { userId: userIdOf(claims, userIdClaim), sid: sessionOf(claims).sid }
   }
-}
 
-function done (reply: FastifyReply): FastifyReply {
-  return reply.code(204).send()
+  function clearCookies (request: FastifyRequest, reply: FastifyReply): void {
+    if (jar?.isOwnPage(request)) jar.clear(reply)
+  }
 }
 
 function viewOf (record: SessionRecord, current: string) {

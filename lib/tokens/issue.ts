@@ -15,16 +15,17 @@ import type { UserClaims } from './user.ts'
 export type Issue = <Need extends boolean>(claims: UserClaims, needRefreshToken: Need, session?: SessionClaims) => TokenReply<Need>
 
 export function createIssue (settings: TokenSettings, ring: KeyRing): Issue {
-  const { accessLifetime, refreshLifetime, issuer, audience } = settings
+  const { accessLifetime, refreshLifetime, userIdClaim, issuer, audience, cookies } = settings
+  const maxLengths = cookies?.maxLengths ?? { access: MAX_TOKEN_LENGTH, refresh: MAX_TOKEN_LENGTH }
   const addressed = {
     ...(issuer !== undefined && { iss: issuer }),
     ...(audience !== undefined && { aud: audience })
   }
 
-  function sign (claims: object): string {
+  function sign (claims: object, maxLength: number): string {
     const token = ring.sign(claims)
-    if (token.length <= MAX_TOKEN_LENGTH) return token
-    throw createFault('USER_INVALID', `A user's claims must fit a token of ${MAX_TOKEN_LENGTH} characters.`)
+    if (token.length <= maxLength) return token
+    throw createFault('USER_INVALID', `A user's claims must fit a token of ${maxLengths.refresh} characters.`)
   }
 
   return function issue<Need extends boolean> (claims: UserClaims, needRefreshToken: Need, session?: SessionClaims) {
@@ -33,9 +34,11 @@ export function createIssue (settings: TokenSettings, ring: KeyRing): Issue {
     const refresh = session === undefined
       ? { iat: now, exp: now + refreshLifetime }
       : { iat: seconds(session.issuedAt), exp: seconds(session.expiresAt), sid: session.sid, gen: session.gen, n: session.nonce }
+    // In a cookie the refresh token travels with every request, so it carries no more than it must.
+    const carried = cookies === null ? claims : { [userIdClaim]: claims[userIdClaim] }
     return {
-      token: sign({ ...claims, ...addressed, refresh: false, ...access }),
-      ...(needRefreshToken && { refresh_token: sign({ ...claims, ...addressed, refresh: true, ...refresh }) }),
+      token: sign({ ...claims, ...addressed, refresh: false, ...access }, maxLengths.access),
+      ...(needRefreshToken && { refresh_token: sign({ ...carried, ...addressed, refresh: true, ...refresh }, maxLengths.refresh) }),
       token_type: 'Bearer',
       expires_in: accessLifetime
     } as TokenReply<Need>

@@ -1,5 +1,10 @@
 // The settings that making and verifying tokens need.
 
+/** How long a token may be, in characters, so that browsers keep it: the name of a cookie counts too. */
+export interface CookieLimits {
+  readonly maxLengths: { readonly access: number, readonly refresh: number }
+}
+
 export interface TokenSettings {
   /** Seconds. */
   readonly accessLifetime: number
@@ -18,4 +23,6 @@ export interface TokenSettings {
   readonly now: () => number
   /** Null: tokens carry no session. */
   readonly sessions: object | null
+  /** Null: tokens go into no cookie. */
+  readonly cookies: CookieLimits | null
 }

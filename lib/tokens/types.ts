@@ -69,6 +69,17 @@ export interface PairReply extends AccessReply {
   refresh_token: string
 }
 
+/** What is left for the body when tokens are in cookies. */
+export interface CookieReply extends Omit<AccessReply, 'token'> {
+  /** Unless it is in a cookie too. */
+  token?: string
+}
+
+/** What `POST` and `PUT` answer, before `routes.reply` gives it another shape: what went into no cookie. */
+export interface BodyTokens extends CookieReply {
+  refresh_token?: string
+}
+
 /** A pair, or an access token alone when no refresh token is needed. */
 export type TokenReply<Need extends boolean> = Need extends false ? AccessReply : PairReply
 

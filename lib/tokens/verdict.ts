@@ -2,8 +2,11 @@
 import type { RefusalSuffix } from '../errors.ts'
 import type { Claims } from './types.ts'
 
-/** Why there are no claims. With sessions: REVOKED, the session has ended; UNAVAILABLE, the feed cannot tell. */
-export type RefusalKind = 'MISSING' | 'INVALID' | 'EXPIRED' | 'REVOKED' | 'UNAVAILABLE'
+/**
+ * Why there are no claims. With sessions: REVOKED, the session has ended; UNAVAILABLE, the feed cannot tell. With cookies: FOREIGN, nothing
+ * proves that a page of ours sent the cookie.
+ */
+export type RefusalKind = 'MISSING' | 'INVALID' | 'EXPIRED' | 'REVOKED' | 'UNAVAILABLE' | 'FOREIGN'
 
 export interface Refusal {
   readonly kind: RefusalKind
@@ -33,5 +36,6 @@ export function refused (kind: RefusalKind, reason: string): Refused {
 
 /** The code of the error for a refusal, by the kind of token that the route wants. */
 export function suffixOf (wanted: 'ACCESS' | 'REFRESH', kind: RefusalKind): RefusalSuffix {
-  return kind === 'UNAVAILABLE' ? 'STORE_UNAVAILABLE' : `${wanted}_${kind}`
+  if (kind === 'UNAVAILABLE') return 'STORE_UNAVAILABLE'
+  return kind === 'FOREIGN' ? 'CROSS_ORIGIN' : `${wanted}_${kind}`
 }
