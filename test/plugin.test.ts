@@ -99,7 +99,7 @@ test('nothing is added but loginRequired, refreshRequired, dualToken and request
     ['loginRequired', 'refreshRequired', 'dualToken']
   )
   t.strictSame(Object.keys(app.dualToken), [
-    'issueTokens', 'verifyToken', 'setKeys', 'refreshTokens', 'listSessions', 'revokeSession', 'revokeUser'
+    'issueTokens', 'verifyToken', 'setKeys', 'refreshTokens', 'listSessions', 'revokeSession', 'revokeUser', 'setCookies', 'clearCookies'
   ])
   t.ok(Object.isFrozen(app.dualToken))
   t.ok(app.hasRequestDecorator('user'))

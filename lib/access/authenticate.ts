@@ -45,9 +45,16 @@ export function createAuthentication (verify: Verify, locate: Locate | null = nu
     const known = kind === 'access' ? request[slot] : request[refreshSlot]
     if (known) return known
     const token = extract(request)
-    if (typeof token === 'string') return (request[slot] = request[refreshSlot] = verify(token))
-    if (token.refusal.kind !== 'MISSING') return (request[slot] = request[refreshSlot] = token)
-    return (request[kind === 'access' ? slot : refreshSlot] = elsewhere(request, kind))
+    if (typeof token !== 'string' && token.refusal.kind === 'MISSING') {
+      const verdict = elsewhere(request, kind)
+      if (kind === 'access') request[slot] = verdict
+      else request[refreshSlot] = verdict
+      return verdict
+    }
+    const verdict = typeof token === 'string' ? verify(token) : token
+    request[slot] = verdict
+    request[refreshSlot] = verdict
+    return verdict
   }
 
   function elsewhere (request: Carrier, kind: TokenKind): Verdict {

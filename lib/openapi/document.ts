@@ -77,8 +77,9 @@ function describing (transform: Transform = given => given, found: Record<string
 function completing (transformObject: TransformObject = ({ openapiObject }) => openapiObject, found: Schemes): TransformObject {
   return function complete ({ openapiObject }) {
     const { components } = openapiObject
+    const own = components.securitySchemes
     return transformObject({
-      openapiObject: { ...openapiObject, components: { ...components, securitySchemes: { ...found, ...components.securitySchemes } } }
+      openapiObject: { ...openapiObject, components: { ...components, securitySchemes: { ...own, ...found, ...own } } }
     })
   }
 }
@@ -91,7 +92,7 @@ function descriptionsOf (route: RouteOptions): Description[] {
 /** Works on a copy: Fastify serializes replies with the application's schema. */
 function describedSchema (schema: Schema, descriptions: readonly Description[]): Schema {
   if (descriptions.length === 0) return schema
-  const security = securityOf(descriptions.flatMap(({ schemes }) => schemes ?? []))
+  const security = securityOf(descriptions)
   const merged: FastifySchema = {
     ...(security.length > 0 && { security }),
     ...Object.assign({}, ...descriptions.map(({ schema }) => schema)),
@@ -104,10 +105,11 @@ function describedSchema (schema: Schema, descriptions: readonly Description[]):
 }
 
 /** Every guard asks for one of its schemes: the document lists each combination. */
-function securityOf (asked: readonly Schemes[]): object[] {
+function securityOf (descriptions: readonly Description[]): object[] {
+  const asked = descriptions.flatMap(({ schemes }) => schemes === undefined ? [] : [Object.keys(schemes)])
   if (asked.length === 0) return []
-  return asked.reduce<object[]>((combined, schemes) =>
-    combined.flatMap(one => Object.keys(schemes).map(name => ({ ...one, [name]: [] }))), [{}])
+  return asked.reduce<object[]>((combined, names) =>
+    combined.flatMap(one => names.map(name => ({ ...one, [name]: [] }))), [{}])
 }
 
 /** A route without replies gets the default reply of @fastify/swagger. */

@@ -32,6 +32,8 @@ test('a secret is enough: everything else has a default', async t => {
     routes: null,
     jwks: null,
     sessions: null,
+    cookies: null,
+    extract: null,
     now: Date.now
   })
 })
@@ -71,7 +73,7 @@ test('every option is taken as given', async t => {
 
 test('undefined is the same as absent, and routes: false is no routes', async t => {
   const bare = resolveOptions({ secret: SECRET })
-  const names = ['accessExpiresIn', 'refreshExpiresIn', 'userIdClaim', 'issuer', 'audience', 'clockTolerance', 'realm', 'cache', 'routes', 'sessions', 'now']
+  const names = ['accessExpiresIn', 'refreshExpiresIn', 'userIdClaim', 'issuer', 'audience', 'clockTolerance', 'realm', 'cache', 'routes', 'sessions', 'cookies', 'extract', 'now']
   for (const name of names) t.strictSame(resolveOptions({ secret: SECRET, [name]: undefined }), bare, name)
   t.equal(resolveOptions({ secret: SECRET, routes: false }).routes, null)
 })
@@ -146,6 +148,10 @@ test('what is wrong with an option is said in one sentence', async t => {
     ['routes', [JSON.parse('{"__proto__":{"login":1}}')], 'Option routes.login must be a function.'],
 
     ['sessions', [null, false, true, 'memory', 7, [], [{}], memoryStore], 'Option sessions must be an object.'],
+    ['routes', [{ login, reply: null }, { login, reply: {} }], 'Option routes.reply must be a function.'],
+    ['cookies', [null, 7, 'access', [], [true], login], 'Option cookies must be true, false or an object.'],
+    ['cookies', [{ path: '/' }], 'Option cookies.path is not known.'],
+    ['extract', [null, true, 'body', {}, []], 'Option extract must be a function that answers the text of a token, or null.'],
     ['keys', [[], {}, 'k1', null, 7], 'Option keys must be a list of at least one key.'],
     ['keys', [[ringKey('EdDSA', 'k1')], [7]], 'Option secret must not be set beside keys.'],
     ['jwks', ['/keys', 1, null], 'Option jwks must be true, false or an object.'],
