@@ -103,7 +103,7 @@ test('listSessions gives what the application may see, the last used first', asy
   t.strictSame(sessions.map(({ id }) => id), ids)
   const createdAt = (NOW + 120) * 1000
   t.strictSame(sessions[0], {
-    id: ids[0], userId: 7, createdAt, lastUsedAt: createdAt, expiresAt: createdAt + REFRESH_LIFETIME * 1000, ip: null, userAgent: 'third'
+    id: ids[0], userId: 7, createdAt, lastUsedAt: createdAt, expiresAt: createdAt + REFRESH_LIFETIME * 1000, ip: null, userAgent: 'third', label: null
   })
   t.strictSame(await dualToken.listSessions('7'), [])
 })

@@ -27,7 +27,7 @@ test('what a Fastify route takes is passed on, and what is ours is not', async t
   const body = { type: 'object' }
   const loadUser = () => null
   t.strictSame(readRoutes({ path: '/session', body, login, loadUser, ...passedOn }), {
-    path: '/session', body, login, loadUser, reply: undefined, schema: { tags: ['authorizations'] }, passedOn
+    path: '/session', body, login, loadUser, label: undefined, refreshExpiresIn: undefined, reply: undefined, schema: { tags: ['authorizations'] }, passedOn
   })
 })
 

@@ -154,6 +154,7 @@ test('GET lists the sessions of the caller that live, the last used first, in IS
       expires_at: at(60 + REFRESH_LIFETIME),
       ip: '192.0.2.7',
       user_agent: 'phone',
+      label: null,
       current: false
     },
     {
@@ -163,6 +164,7 @@ test('GET lists the sessions of the caller that live, the last used first, in IS
       expires_at: at(REFRESH_LIFETIME),
       ip: '127.0.0.1',
       user_agent: 'lightMyRequest',
+      label: null,
       current: true
     }
   ]

@@ -23,10 +23,14 @@ test('a sign-in keeps a record, of the nonce its hash alone', async t => {
     issuedAt: NOW * 1000,
     nonceHash: record.nonceHash,
     createdAt: NOW * 1000,
+    authenticatedAt: NOW * 1000,
     expiresAt: (NOW + REFRESH_LIFETIME) * 1000,
     lastUsedAt: NOW * 1000,
     ip: '127.0.0.1',
-    userAgent: 'phone'
+    userAgent: 'phone',
+    label: null,
+    lifetime: null,
+    jkt: null
   })
   t.notOk(JSON.stringify(record).includes(String(n)))
 })
