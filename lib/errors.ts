@@ -32,6 +32,7 @@ export const errorTable = {
   REFRESH_REUSED: { status: 403, message: WRONG_TOKEN },
   REFRESH_USER_GONE: { status: 403, message: WRONG_TOKEN },
   CROSS_ORIGIN: { status: 403, message: 'Not allowed from this origin.' },
+  SESSION_LIMIT: { status: 403, message: 'Too many sessions.' },
   SESSION_UNKNOWN: { status: 404, message: 'No such session.' },
   LOGIN_REFUSED: { status: 401, message: 'Invalid credentials.', challenge: '' },
   STORE_UNAVAILABLE: { status: 503, message: 'Try again later.', retryAfter: 1 },

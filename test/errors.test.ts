@@ -25,6 +25,7 @@ test('every error is as documented', async t => {
     REFRESH_REUSED: [403, 'Wrong Token', undefined],
     REFRESH_USER_GONE: [403, 'Wrong Token', undefined],
     CROSS_ORIGIN: [403, 'Not allowed from this origin.', undefined],
+    SESSION_LIMIT: [403, 'Too many sessions.', undefined],
     SESSION_UNKNOWN: [404, 'No such session.', undefined],
     LOGIN_REFUSED: [401, 'Invalid credentials.', 'Bearer'],
     STORE_UNAVAILABLE: [503, 'Try again later.', undefined]

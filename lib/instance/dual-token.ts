@@ -5,11 +5,15 @@ import type { NamedKeyRing } from '../keys/ring.ts'
 import type { Refresh } from '../routes/refresh.ts'
 import { copyOf } from '../tokens/split.ts'
 import { readClient } from '../sessions/client.ts'
+import { readLabel } from '../sessions/label.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import type { SetKeys } from '../keys/replace.ts'
 import type { SignIn } from '../routes/sign-in.ts'
+import { mustKnowMembers } from './members.ts'
 import type { DualToken, IssueOptions } from './types.ts'
-import { mustBeUserId } from '../tokens/user.ts'
+import { mustHaveDuty } from '../sessions/duties.ts'
+import { isSessionId } from '../tokens/session-claims.ts'
+import { readUserId } from '../tokens/user.ts'
 import { suffixOf, type Verdict } from '../tokens/verdict.ts'
 import type { Verify } from '../tokens/verify.ts'
 
@@ -26,13 +30,17 @@ export interface DualTokenParts {
   readonly createRefusal: CreateRefusal
 }
 
+const CLIENT_OPTIONS = ['ip', 'userAgent']
+const ISSUE_OPTIONS = [...CLIENT_OPTIONS, 'needRefreshToken', 'startedAt', 'label', 'refreshExpiresIn']
+const REFRESH_OPTIONS = [...CLIENT_OPTIONS, 'loadUser']
+
 export function createDualToken ({ userIdClaim, ring, setKeys, verify, signIn, refresh, sessions, jar, createRefusal }: DualTokenParts): DualToken {
   /** Copies the token, because a substring would keep its whole source string in memory. */
   function verifyCopy (token: unknown): Verdict {
     return verify(typeof token === 'string' ? copyOf(token) : '')
   }
 
-  function withSessions (name: keyof DualToken): Sessions {
+  function withSessions (name: string): Sessions {
     if (sessions !== null) return sessions
     throw createFault('OPTION_INVALID', `Option sessions is required for ${name}.`)
   }
@@ -50,10 +58,16 @@ export function createDualToken ({ userIdClaim, ring, setKeys, verify, signIn, r
   return Object.freeze<DualToken>({
     async issueTokens<Need extends boolean = true> (user: unknown, options: IssueOptions<Need> = {}) {
       const now = performance.now()
-      const { needRefreshToken, startedAt = now } = options
       mustSign('issueTokens')
+      mustKnowMembers(options, 'issueTokens', ISSUE_OPTIONS)
+      const { needRefreshToken, startedAt = now, label, refreshExpiresIn } = options
       if (typeof startedAt !== 'number' || !(startedAt <= now)) throw createFault('OPTION_INVALID', 'Option startedAt must be a moment of performance.now().')
-      return await signIn(user, (needRefreshToken ?? true) as Need, readClient(options), startedAt)
+      if (label !== undefined) {
+        withSessions('the label of issueTokens')
+        if (typeof label !== 'string') throw createFault('OPTION_INVALID', 'Option label must be a string.')
+      }
+      const details = { client: readClient(options), startedAt, label: readLabel(label), refreshExpiresIn }
+      return await signIn(user, (needRefreshToken ?? true) as Need, details)
     },
 
     verifyToken (token) {
@@ -67,28 +81,36 @@ export function createDualToken ({ userIdClaim, ring, setKeys, verify, signIn, r
     async refreshTokens (refreshToken, options = {}) {
       withSessions('refreshTokens')
       mustSign('refreshTokens')
+      mustKnowMembers(options, 'refreshTokens', REFRESH_OPTIONS)
+      const { loadUser } = options
+      if (loadUser !== undefined && typeof loadUser !== 'function') throw createFault('OPTION_INVALID', 'Option loadUser must be a function.')
       const { claims, refusal } = verifyCopy(refreshToken)
       if (claims === null) throw createRefusal(suffixOf('REFRESH', refusal.kind), refusal.reason)
       if (!claims.refresh) throw createRefusal('REFRESH_IS_ACCESS')
-      return await refresh(claims, readClient(options), { loadUser: options.loadUser })
+      return await refresh(claims, readClient(options), { loadUser })
     },
 
-    async listSessions (userId) {
+    async listSessions (id) {
       const sessions = withSessions('listSessions')
-      mustBeUserId(userId, userIdClaim)
+      const userId = readUserId(id, userIdClaim)
       const records = await sessions.list(userId)
-      return records.map(({ id, createdAt, lastUsedAt, expiresAt, ip, userAgent }) =>
-        ({ id, userId, createdAt, lastUsedAt, expiresAt, ip, userAgent }))
+      return records.map(({ id, createdAt, lastUsedAt, expiresAt, ip, userAgent, label }) =>
+        ({ id, userId, createdAt, lastUsedAt, expiresAt, ip, userAgent, label }))
     },
 
     async revokeSession (sessionId) {
       return await withSessions('revokeSession').revoke.session(sessionId, { reason: 'revoked' })
     },
 
-    async revokeUser (userId) {
-      const { revoke } = withSessions('revokeUser')
-      mustBeUserId(userId, userIdClaim)
-      return await revoke.user(userId, { reason: 'user_revoked' })
+    async revokeUser (id, options = {}) {
+      const { revoke, settings } = withSessions('revokeUser')
+      const userId = readUserId(id, userIdClaim)
+      mustKnowMembers(options, 'revokeUser', ['except'])
+      const { except } = options
+      if (except === undefined) return await revoke.user(userId, { reason: 'user_revoked' })
+      if (!isSessionId(except)) throw createFault('OPTION_INVALID', 'Option except must be the id of a session.')
+      mustHaveDuty(settings.store, 'except', 'except of revokeUser')
+      return await revoke.user(userId, { except, reason: 'user_revoked' })
     },
 
     setCookies (reply, tokens) {

@@ -1,7 +1,7 @@
 // The public types of `fastify.dualToken`.
 import type { DualTokenKey } from '../keys/types.ts'
 import type { CookieCarrier } from '../access/types.ts'
-import type { AccessReply, Claims, CookieReply, DualTokenUser, LoadUser, PairReply, TokenReply, UserId } from '../tokens/types.ts'
+import type { AccessReply, Claims, CookieReply, DualTokenUser, LoadUser, PairReply, TokenReply, UserId, UserIdSource } from '../tokens/types.ts'
 
 /** Where a sign-in or a refresh comes from; kept with the session, cut to 256 characters. */
 export interface ClientOptions {
@@ -17,11 +17,26 @@ export interface IssueOptions<Need extends boolean = boolean> extends ClientOpti
    * refuses the sign-in. Default: now.
    */
   startedAt?: number | undefined
+  /**
+   * With sessions: the name of the device, which `listSessions` gives back. It is cut to 64 characters (UTF-16 code units); control characters
+   * become spaces.
+   */
+  label?: string | undefined
+  /**
+   * The lifetime of this sign-in's refresh token, whole seconds or a string such as `'1d'`: longer than `accessExpiresIn`, and at most the
+   * option of the same name, which is the default. With sliding sessions each refresh renews it by as much. Nothing without a refresh token.
+   */
+  refreshExpiresIn?: number | string | undefined
 }
 
 export interface RefreshOptions extends ClientOptions {
   /** Replaces `routes.loadUser` for this call. */
   loadUser?: LoadUser | undefined
+}
+
+export interface RevokeUserOptions {
+  /** The id of a session of this user that lives on: that of the caller, for "sign out everywhere else". */
+  except?: string | undefined
 }
 
 /** A session, as the application sees it. Instants are epoch milliseconds. */
@@ -34,6 +49,7 @@ export interface Session {
   expiresAt: number
   ip: string | null
   userAgent: string | null
+  label: string | null
 }
 
 /** What `fastify.dualToken` offers. */
@@ -42,7 +58,8 @@ export interface DualToken {
    * Makes the tokens of one sign-in.
    *
    * @throws `FST_DUAL_TOKEN_USER_INVALID` when the user has no usable id, names a reserved claim, or does not fit a token; with sessions
-   * also `…STORE_UNAVAILABLE`, or `…LOGIN_REFUSED` when `revokeUser` ran since the sign-in began
+   * also `…STORE_UNAVAILABLE`, `…SESSION_LIMIT` when `maxPerUser` refuses it, or `…LOGIN_REFUSED` when `revokeUser` ran since the sign-in began
+   * @throws `FST_DUAL_TOKEN_OPTION_INVALID` when an option is not known or not valid, or the session store lacks the duty it needs
    */
   issueTokens<Need extends boolean = true> (user: DualTokenUser, options?: IssueOptions<Need>): Promise<TokenReply<Need>>
   /**
@@ -70,7 +87,7 @@ export interface DualToken {
    *
    * @throws `FST_DUAL_TOKEN_USER_INVALID` when it is no user's id
    */
-  listSessions (userId: UserId): Promise<Session[]>
+  listSessions (userId: UserIdSource): Promise<Session[]>
   /**
    * With sessions: ends one session, at once on this process and within `pollInterval` on all others.
    *
@@ -78,12 +95,12 @@ export interface DualToken {
    */
   revokeSession (sessionId: string): Promise<boolean>
   /**
-   * With sessions: ends all sessions of a user, and refuses sign-ins that began before the call.
+   * With sessions: ends all sessions of a user, or all `except` one, and refuses sign-ins that began before the call.
    *
    * @returns the number of sessions ended
-   * @throws `FST_DUAL_TOKEN_USER_INVALID` when it is no user's id
+   * @throws `FST_DUAL_TOKEN_USER_INVALID` when it is no user's id; `…OPTION_INVALID` when `except` is no id of a session, or needs another store
    */
-  revokeUser (userId: UserId): Promise<number>
+  revokeUser (userId: UserIdSource, options?: RevokeUserOptions): Promise<number>
   /**
    * With cookies: writes tokens into cookies, for a sign-in that is not the ready route's.
    *

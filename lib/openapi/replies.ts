@@ -11,8 +11,13 @@ const fastifyErrors = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: { status: 415, message: 'Unsupported Media Type' }
 } as const
 
+/** Its refusal of a parameter in the query. */
+const queryErrors = {
+  QUERY_INVALID: { status: 400, code: 'FST_ERR_VALIDATION', message: 'querystring/except must be equal to one of the allowed values' }
+} as const
+
 /** An error of ours, without its prefix, or one of Fastify's. */
-export type DescribedError = RefusalSuffix | keyof typeof fastifyErrors
+export type DescribedError = RefusalSuffix | keyof typeof fastifyErrors | keyof typeof queryErrors
 
 /** The errors of a route that reads a body. */
 export const bodyErrors = Object.keys(fastifyErrors) as ReadonlyArray<keyof typeof fastifyErrors>
@@ -56,6 +61,7 @@ export function repliesOf (errors: readonly DescribedError[]): Record<string, ob
 }
 
 function factsOf (name: DescribedError): Facts {
+  if (name === 'QUERY_INVALID') return queryErrors[name]
   return name in errorTable
     ? { code: `FST_DUAL_TOKEN_${name}`, ...errorTable[name as RefusalSuffix] }
     : { code: name, ...fastifyErrors[name as keyof typeof fastifyErrors] }

@@ -10,6 +10,7 @@ import { readJwks, type JwksSettings } from './jwks.ts'
 import { canSign, isSymmetric, readKeys, type RingKeys } from '../keys/check.ts'
 import { readRoutes, type RouteSettings } from './routes.ts'
 import { readSecret, secretFlaw } from '../keys/secret.ts'
+import { mustHaveDuty } from '../sessions/duties.ts'
 import type { SessionSettings } from '../sessions/settings.ts'
 import { readSessions } from './sessions.ts'
 import { RESERVED_CLAIMS } from '../tokens/user.ts'
@@ -81,6 +82,10 @@ export function resolveOptions (options: unknown): Settings {
     throw createFault('OPTION_INVALID', 'Option jwks needs asymmetric keys: nothing of a secret is public.')
   }
 
+  const routes = given.routes === undefined || given.routes === false ? null : readRoutes(given.routes as object)
+  const sessions = given.sessions === undefined ? null : readSessions(given.sessions as object, accessLifetime, refreshLifetime, clockTolerance)
+  if (routes !== null) mustServe(routes, sessions)
+
   return Object.freeze({
     secrets: keys === null ? secretsOf(given.secret) : [],
     keys,
@@ -93,9 +98,9 @@ export function resolveOptions (options: unknown): Settings {
     skew: Math.max(clockTolerance, MIN_SKEW),
     realm: given.realm as string | undefined,
     cache: given.cache as number | undefined ?? 10_000,
-    routes: given.routes === undefined || given.routes === false ? null : readRoutes(given.routes as object),
+    routes,
     jwks,
-    sessions: given.sessions === undefined ? null : readSessions(given.sessions as object, accessLifetime, refreshLifetime, clockTolerance),
+    sessions,
     cookies: given.cookies === undefined || given.cookies === false ? null : readCookies(given.cookies as true | object),
     extract: given.extract as ExtractToken | undefined ?? null,
     now: given.now as (() => number) | undefined ?? Date.now
@@ -121,6 +126,17 @@ function lifetime (given: Record<string, unknown>, name: string, fallback: strin
     throw createFault('OPTION_INVALID', `Option ${name} must be ${Duration.description}, and more than 0.`)
   }
   return seconds
+}
+
+/** Whether sessions and their store can do what the routes will ask of them. */
+function mustServe ({ label, refreshExpiresIn }: RouteSettings, sessions: SessionSettings | null): void {
+  if (label !== undefined) {
+    if (sessions === null) throw createFault('OPTION_INVALID', 'Option routes.label needs sessions.')
+    mustHaveDuty(sessions.store, 'label', 'routes.label')
+  }
+  if (refreshExpiresIn !== undefined && sessions !== null && sessions.sliding !== null) {
+    mustHaveDuty(sessions.store, 'lifetime', 'routes.refreshExpiresIn')
+  }
 }
 
 function userIdClaimOf (name: string): string {

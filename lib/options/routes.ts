@@ -9,6 +9,8 @@ export interface RouteSettings {
   readonly body: object | undefined
   readonly login: DualTokenRoutes['login']
   readonly loadUser: DualTokenRoutes['loadUser'] | undefined
+  readonly label: NonNullable<DualTokenRoutes['label']> | undefined
+  readonly refreshExpiresIn: NonNullable<DualTokenRoutes['refreshExpiresIn']> | undefined
   readonly reply: ShapeReply | undefined
   /** Members of a Fastify schema that describe the routes. */
   readonly schema: Readonly<Record<string, unknown>>
@@ -26,14 +28,16 @@ const PASSED_ON: ReadonlySet<string> = new Set([
 
 /** @throws `FST_DUAL_TOKEN_OPTION_INVALID` */
 export function readRoutes (options: object): RouteSettings {
-  const { path = '/authorizations', body, login, loadUser, reply, tags = ['authorizations'], schema, ...rest }: Record<string, unknown> =
-    { ...options }
+  const {
+    path = '/authorizations', body, login, loadUser, label, refreshExpiresIn, reply, tags = ['authorizations'], schema, ...rest
+  }: Record<string, unknown> = { ...options }
 
   if (typeof path !== 'string' || !path.startsWith('/')) throw flaw('path', 'must be a string that begins with a slash')
   if (body !== undefined && !isObject(body) && typeof body !== 'function') throw flaw('body', 'must be a schema')
   if (typeof login !== 'function') throw flaw('login', 'must be a function')
-  if (loadUser !== undefined && typeof loadUser !== 'function') throw flaw('loadUser', 'must be a function')
-  if (reply !== undefined && typeof reply !== 'function') throw flaw('reply', 'must be a function')
+  for (const [name, value] of Object.entries({ loadUser, label, refreshExpiresIn, reply })) {
+    if (value !== undefined && typeof value !== 'function') throw flaw(name, 'must be a function')
+  }
   if (!Array.isArray(tags)) throw flaw('tags', 'must be a list of strings')
   if (schema !== undefined && !isObject(schema)) throw flaw('schema', 'must be an object')
   // A body schema here would also bind the routes that take no credentials.
@@ -48,6 +52,8 @@ export function readRoutes (options: object): RouteSettings {
     body,
     login: login as DualTokenRoutes['login'],
     loadUser: loadUser as DualTokenRoutes['loadUser'],
+    label: label as RouteSettings['label'],
+    refreshExpiresIn: refreshExpiresIn as RouteSettings['refreshExpiresIn'],
     reply: reply as ShapeReply | undefined,
     schema: Object.freeze({ tags, ...schema }),
     passedOn: Object.freeze(rest)

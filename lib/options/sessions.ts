@@ -1,12 +1,14 @@
 // The `sessions` option → frozen settings.
+import cluster from 'node:cluster'
 import { readSeconds } from './durations.ts'
 import { createFault } from '../errors.ts'
+import { mustHaveDuty } from '../sessions/duties.ts'
 import type { SessionSettings } from '../sessions/settings.ts'
-import type { SessionStore } from '../sessions/store.ts'
+import type { SessionLimit, SessionStore } from '../sessions/store.ts'
 
 /** Every member of the option. */
 export const SESSION_OPTION_NAMES: ReadonlySet<string> = new Set([
-  'store', 'rotate', 'grace', 'recovery', 'sliding', 'maxLifetime', 'pollInterval', 'maxStaleness', 'onStale', 'storeTimeout', 'onEvent'
+  'store', 'rotate', 'grace', 'recovery', 'sliding', 'maxLifetime', 'maxPerUser', 'whenFull', 'pollInterval', 'maxStaleness', 'onStale', 'storeTimeout', 'onEvent'
 ])
 const STORE_METHODS = ['create', 'rotate', 'confirm', 'revoke', 'revokeUser', 'list', 'revokedSince'] as const
 const SKEW = 60
@@ -25,6 +27,10 @@ export function readSessions (options: object, accessLifetime: number, refreshLi
 
   const { store, rotate = true, sliding = false, onStale = 'deny', onEvent } = given
   if (!isStore(store)) throw flaw('store', 'must be a session store: memoryStore(), redisStore(client) or one of your own')
+  if (store.inProcess === true && cluster.isWorker) {
+    throw flaw('store', 'must not be memoryStore() in a worker of node:cluster, for each worker would know its own sessions alone: ' +
+      'take sqliteStore, postgresStore or redisStore')
+  }
   if (typeof rotate !== 'boolean') throw flaw('rotate', 'must be true or false')
   if (typeof sliding !== 'boolean') throw flaw('sliding', 'must be true or false')
   if (sliding && !rotate) throw flaw('sliding', 'needs rotate')
@@ -46,7 +52,7 @@ export function readSessions (options: object, accessLifetime: number, refreshLi
     grace,
     recovery,
     sliding: sliding ? Object.freeze({ lifetime: refreshLifetime * 1000, maxLifetime }) : null,
-    limit: null,
+    limit: readLimit(store, given),
     pollInterval,
     maxStaleness,
     onStale,
@@ -56,6 +62,21 @@ export function readSessions (options: object, accessLifetime: number, refreshLi
     // A session is refreshed until `clockTolerance` after its end, and the access token is good for as long after its own.
     revocationTtl: (accessLifetime + SKEW + clockTolerance) * 1000
   })
+}
+
+function readLimit (store: SessionStore, { maxPerUser, whenFull }: Record<string, unknown>): SessionLimit | null {
+  if (whenFull !== undefined && whenFull !== 'end_oldest' && whenFull !== 'refuse') throw flaw('whenFull', "must be 'end_oldest' or 'refuse'")
+  if (maxPerUser === undefined) {
+    if (whenFull !== undefined) throw flaw('whenFull', 'needs maxPerUser')
+    return null
+  }
+  if (!isCount(maxPerUser)) throw flaw('maxPerUser', 'must be a whole number, at least 1')
+  mustHaveDuty(store, 'limit', 'sessions.maxPerUser')
+  return Object.freeze({ max: maxPerUser, whenFull: whenFull ?? 'end_oldest' })
+}
+
+function isCount (value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 1
 }
 
 function milliseconds (given: Record<string, unknown>, name: string, fallback: number | string): number {

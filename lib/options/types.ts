@@ -19,6 +19,13 @@ export interface DualTokenRoutes<Body = unknown> extends PassedOn {
   login (body: LoginBody<Body>, request: FastifyRequest): Awaitable<DualTokenUser | Nobody>
   /** User id → the user as of now, or null when the user no longer exists. Default: only the id. */
   loadUser?: LoadUser | undefined
+  /**
+   * With sessions: the name of the device, from the credentials; null or undefined for none. It is cut to 64 characters; anything but a
+   * string counts as none, for it often comes from the body as it is.
+   */
+  label? (body: LoginBody<Body>, request: FastifyRequest): Awaitable<string | Nothing>
+  /** The lifetime of this sign-in's refresh tokens ("remember me"), never longer than the option of that name; undefined: as that says. */
+  refreshExpiresIn? (user: DualTokenUser, request: FastifyRequest): Awaitable<number | string | Nothing>
   /** The tokens → the body of the replies to `POST` and `PUT`; default: the tokens. It does not see what went into a cookie. */
   reply?: ShapeReply | undefined
   /** Shorthand for `schema.tags`; default `['authorizations']`. */
@@ -26,6 +33,8 @@ export interface DualTokenRoutes<Body = unknown> extends PassedOn {
   /** Merged into the routes' schemas: `tags`, `summary`, `security` …; never `body` or `response`. */
   schema?: Record<string, unknown> | undefined
 }
+
+type Nothing = null | undefined
 
 /** The tokens for the body of a reply → the body as the application's clients expect it. */
 export type ShapeReply = (tokens: BodyTokens, request: FastifyRequest) => Awaitable<object>
@@ -53,6 +62,10 @@ export interface DualTokenSessions {
   sliding?: boolean | undefined
   /** The longest life of a sliding session, from sign-in; default `'90d'`. */
   maxLifetime?: number | string | undefined
+  /** How many sessions a user may have at once; default: any number. */
+  maxPerUser?: number | undefined
+  /** At a sign-in beyond `maxPerUser`: end the least recently used session (default), or refuse the sign-in. */
+  whenFull?: 'end_oldest' | 'refuse' | undefined
   /** How often the feed of revoked sessions is read; default 2. */
   pollInterval?: number | string | undefined
   /** How long the feed may be unreadable before `onStale` counts; default `'5m'`. */

@@ -1,6 +1,8 @@
 // What the ready routes share: their options, and how they read a body.
 import { Type } from '@sinclair/typebox'
-import type { FastifyError, FastifyInstance, FastifyReply, preHandlerHookHandler, preValidationHookHandler, RouteShorthandOptions } from 'fastify'
+import type {
+  FastifyError, FastifyInstance, FastifyReply, FastifySchemaValidationError, preHandlerHookHandler, preValidationHookHandler, RouteShorthandOptions
+} from 'fastify'
 import { DESCRIPTION, type Describe, type Description } from '../openapi/document.ts'
 import type { DescribedError } from '../openapi/replies.ts'
 import type { Schemes } from '../openapi/schemes.ts'
@@ -58,17 +60,39 @@ export function acceptJsonOnly (fastify: FastifyInstance): void {
 }
 
 /** Refuses a body that is no object, exactly as Fastify does by the schema `{ type: 'object' }`. */
-export function createRequireObject (format: SchemaErrorFormatter = () => new Error('body must be object')): preValidationHookHandler {
+export function createRequireObject (format?: SchemaErrorFormatter): preValidationHookHandler {
   return function requireObject ({ body }, _reply, done) {
     if (typeof body === 'object' && body !== null && !Array.isArray(body)) return done()
-    const validation = [{ keyword: 'type', instancePath: '', schemaPath: '#/type', params: { type: 'object' }, message: 'must be object' }]
-    const error: Error & Partial<FastifyError> = format(validation, 'body')
-    error.statusCode ||= 400
-    error.code ||= 'FST_ERR_VALIDATION'
-    error.validation = validation
-    error.validationContext = 'body'
-    done(error)
+    done(createInvalid('body', { keyword: 'type', instancePath: '', schemaPath: '#/type', params: { type: 'object' }, message: 'must be object' }, format))
   }
+}
+
+/** Refuses a value of a parameter in the query that is not among those allowed, exactly as Fastify does by the schema `{ enum: allowed }`. */
+export function createRequireOneOf (name: string, allowed: readonly string[], format?: SchemaErrorFormatter): preValidationHookHandler {
+  return function requireOneOf ({ query }, _reply, done) {
+    const value: unknown = (query as Readonly<Record<string, unknown>>)[name]
+    if (value === undefined || allowed.some(one => one === value)) return done()
+    done(createInvalid('querystring', {
+      keyword: 'enum',
+      instancePath: `/${name}`,
+      schemaPath: `#/properties/${name}/enum`,
+      params: { allowedValues: allowed },
+      message: 'must be equal to one of the allowed values'
+    }, format))
+  }
+}
+
+function createInvalid (
+  context: 'body' | 'querystring',
+  result: FastifySchemaValidationError,
+  format: SchemaErrorFormatter = () => new Error(`${context}${result.instancePath} ${result.message}`)
+): Error {
+  const error: Error & Partial<FastifyError> = format([result], context)
+  error.statusCode ||= 400
+  error.code ||= 'FST_ERR_VALIDATION'
+  error.validation = [result]
+  error.validationContext = context
+  return error
 }
 
 export function noContent (reply: FastifyReply): FastifyReply {

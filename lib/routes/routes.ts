@@ -12,6 +12,7 @@ import { createReplyTokens, type ReplyTokens } from './reply.ts'
 import { replySchema } from './schemas.ts'
 import { addSessionRoutes, type SessionRouteParts } from './sessions.ts'
 import { clientOf } from '../sessions/client.ts'
+import { readLabel } from '../sessions/label.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import type { SignIn } from './sign-in.ts'
 import { addClearCookiesRoute, addSignOutRoute, type SignOutParts } from './sign-out.ts'
@@ -53,6 +54,7 @@ function addLoginRoute (fastify: FastifyInstance, routes: RouteSettings, { signI
   const errors: DescribedError[] = [...bodyErrors, 'LOGIN_REFUSED']
   if (jar !== null) errors.push('CROSS_ORIGIN')
   if (sessions !== null) errors.push('STORE_UNAVAILABLE')
+  if (sessions?.settings.limit?.whenFull === 'refuse') errors.push('SESSION_LIMIT')
   const options = optionsOf(routes, {
     summary: 'Sign in',
     description: `Exchanges credentials for an access token and a refresh token${jar === null ? '' : '; to a browser it gives them as cookies'}.`,
@@ -68,7 +70,9 @@ function addLoginRoute (fastify: FastifyInstance, routes: RouteSettings, { signI
     const startedAt = performance.now()
     const user = await routes.login(request.body as Record<string, unknown>, request)
     if (isNobody(user)) throw createRefusal('LOGIN_REFUSED')
-    const tokens = await signIn(user, true, clientOf(request), startedAt)
+    const label = readLabel(await routes.label?.(request.body as Record<string, unknown>, request))
+    const refreshExpiresIn = await routes.refreshExpiresIn?.(user, request)
+    const tokens = await signIn(user, true, { client: clientOf(request), startedAt, label, refreshExpiresIn })
     return await replyTokens(request, reply, tokens, { byCookie: isFromBrowser(request) })
   })
 }

@@ -5,8 +5,9 @@ import type { VerdictOf } from '../access/authenticate.ts'
 import type { CreateRefusal } from '../errors.ts'
 import type { CookieJar } from '../access/cookie-jar.ts'
 import { setCookieHeader } from '../openapi/replies.ts'
-import { ignoreBodies, NoContentSchema, noContent, optionsOf } from './ready-route.ts'
+import { createRequireOneOf, ignoreBodies, NoContentSchema, noContent, optionsOf } from './ready-route.ts'
 import type { RouteSettings } from '../options/routes.ts'
+import { hasDuty } from '../sessions/duties.ts'
 import { sessionOf } from '../tokens/session-claims.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import type { SessionRecord } from '../sessions/store.ts'
@@ -22,10 +23,15 @@ const SessionsReplySchema = Type.Object({
     expires_at: Type.String({ format: 'date-time' }),
     ip: Type.Union([Type.String(), Type.Null()]),
     user_agent: Type.Union([Type.String(), Type.Null()]),
+    label: Type.Union([Type.String({ maxLength: 64 }), Type.Null()], { description: 'The name of the device' }),
     current: Type.Boolean({ description: 'Whether it is the session of the token this was asked with' })
   }))
 }, { description: 'The sessions of the user' })
 const DELETE_ERRORS = ['FST_ERR_CTP_BODY_TOO_LARGE', 'STORE_UNAVAILABLE'] as const
+const OTHERS = 'current'
+const ExceptSchema = Type.Object({
+  except: Type.Optional(Type.String({ enum: [OTHERS], description: 'Spares the session of the token' }))
+})
 const IdSchema = Type.Object({ id: Type.String({ description: 'The `id` of a session in the list' }) })
 
 /** The parts that the routes use. */
@@ -76,15 +82,22 @@ export function addSessionRoutes (fastify: FastifyInstance, routes: RouteSetting
     return noContent(reply)
   })
 
+  const canSpare = hasDuty(sessions.settings.store, 'except')
   const signOutEverywhere = optionsOf(routes, {
-    summary: 'Sign out everywhere',
-    description: 'Ends all sessions of the user, that of the token included.',
-    errors: DELETE_ERRORS,
-    documented: { response: { 204: ended } },
+    summary: canSpare ? 'Sign out everywhere, or everywhere else' : 'Sign out everywhere',
+    description: `Ends all sessions of the user, that of the token included${canSpare ? ' unless it is to be spared' : ''}.`,
+    errors: ['QUERY_INVALID', ...DELETE_ERRORS],
+    documented: { ...(canSpare && { querystring: ExceptSchema }), response: { 204: ended } },
     guard: loginRequired
   })
+  const requireExcept = createRequireOneOf('except', canSpare ? [OTHERS] : [], signOutEverywhere.schemaErrorFormatter)
+  signOutEverywhere.preValidation = [signOutEverywhere.preValidation ?? [], requireExcept].flat()
   fastify.delete(list, signOutEverywhere, async (request, reply) => {
     const { userId, sid } = callerOf(request)
+    if (isForOthers(request)) {
+      await sessions.revoke.user(userId, { except: sid, ip: request.ip, reason: 'all_ended' })
+      return noContent(reply)
+    }
     await sessions.revoke.user(userId, { sessionId: sid, ip: request.ip, reason: 'all_ended' })
     clearCookies(request, reply)
     return noContent(reply)
@@ -101,6 +114,10 @@ export function addSessionRoutes (fastify: FastifyInstance, routes: RouteSetting
   }
 }
 
+function isForOthers ({ query }: FastifyRequest): boolean {
+  return (query as { except?: unknown }).except === OTHERS
+}
+
 function viewOf (record: SessionRecord, current: string) {
   return {
     id: record.id,
@@ -109,6 +126,7 @@ function viewOf (record: SessionRecord, current: string) {
     expires_at: new Date(record.expiresAt).toISOString(),
     ip: record.ip,
     user_agent: record.userAgent,
+    label: record.label,
     current: record.id === current
   }
 }

@@ -8,12 +8,22 @@ import type { Feed } from './feed.ts'
 import { hashNonce, type SessionClaims } from '../tokens/session-claims.ts'
 import type { SessionRecord } from './store.ts'
 
-/** Creates the session, unless the user was revoked since the sign-in began, or has too many sessions. */
-export type CreateSession = (session: SessionClaims, userId: UserId, client: Client, startedAt: number) => Promise<'created' | 'revoked' | 'limit'>
+/** What a session is of, beside its claims. */
+export interface SessionOrigin {
+  readonly userId: UserId
+  readonly client: Client
+  /** The moment, by `performance.now()`, at which the sign-in began: before its credentials were looked at. */
+  readonly startedAt: number
+  readonly label: string | null
+  /** Milliseconds; null: as the option says. */
+  readonly lifetime: number | null
+}
 
-/** @param startedAt the moment, by `performance.now()`, at which the sign-in began: before its credentials were looked at */
+/** Creates the session, unless the user was revoked since the sign-in began, or has too many sessions. */
+export type CreateSession = (session: SessionClaims, origin: SessionOrigin) => Promise<'created' | 'revoked' | 'limit'>
+
 export function createCreateSession ({ revocationTtl, limit }: SessionSettings, feed: Feed, callStore: CallStore, emit: Emit): CreateSession {
-  return async function createSession ({ sid, nonce, now, issuedAt, expiresAt }, userId, { ip, userAgent }, startedAt) {
+  return async function createSession ({ sid, nonce, now, issuedAt, expiresAt }, { userId, client: { ip, userAgent }, startedAt, label, lifetime }) {
     const record: SessionRecord = {
       id: sid,
       userId,
@@ -30,8 +40,8 @@ export function createCreateSession ({ revocationTtl, limit }: SessionSettings, 
       lastUsedAt: now,
       ip,
       userAgent,
-      label: null,
-      lifetime: null,
+      label,
+      lifetime,
       jkt: null
     }
     const creation = { now, revocationTtl, elapsed: performance.now() - startedAt, ...(limit !== null && { limit }) }

@@ -19,6 +19,8 @@ export interface Ending {
 export interface UserEnding {
   /** A session to end in any case, even when the store has lost its owner. */
   readonly sessionId?: string
+  /** A session of the user to spare; the store has the duty `except`. */
+  readonly except?: string
   readonly ip?: string | null
   /** For the events. */
   readonly reason: SessionEvent['reason']
@@ -44,8 +46,9 @@ export function createRevoke ({ revocationTtl }: SessionSettings, now: () => num
       return true
     },
 
-    async user (userId, { sessionId, ip = null, reason }) {
-      const ids = await callStore(store => store.revokeUser({ userId, now: now(), revocationTtl }), 'ending')
+    async user (userId, { sessionId, except, ip = null, reason }) {
+      const spared = except === undefined ? {} : { except }
+      const ids = await callStore(store => store.revokeUser({ userId, ...spared, now: now(), revocationTtl }), 'ending')
       feed.add(ids)
       for (const id of ids) emit('revoked', id, { userId, ip, reason })
       if (sessionId === undefined || ids.includes(sessionId)) return ids.length

@@ -12,11 +12,14 @@ import { openStore } from './load.ts'
 import { createRevoke, type Revoke } from './revoke.ts'
 import { createRotate, type Rotate } from './rotate.ts'
 import type { SessionRecord } from './store.ts'
+import { createRandom } from '../tokens/session-claims.ts'
 
 export interface Sessions {
   readonly settings: SessionSettings
   readonly feed: Feed
   readonly check: CheckSession
+  /** Names a new session of a user. */
+  readonly newId: (userId: UserId) => string
   readonly create: CreateSession
   readonly rotate: Rotate
   readonly revoke: Revoke
@@ -45,12 +48,14 @@ export function createSessions ({ settings, now, userIdOf, createRefusal, log }:
     settings,
     feed,
     check: createCheckSession({ settings, now, userIdOf, feed, callStore, emit }),
+    newId: userId => store.newSessionId?.(userId) ?? createRandom(),
     create: createCreateSession(settings, feed, callStore, emit),
     rotate: createRotate({ settings, now, feed, callStore, emit, createRefusal }),
     revoke: createRevoke(settings, now, feed, callStore, emit),
     async list (userId) {
       const records = await callStore(store => store.list({ userId, now: now(), revocationTtl }))
-      return [...records].sort((a, b) => b.lastUsedAt - a.lastUsedAt || b.createdAt - a.createdAt)
+      // A store without the duty may not know of labels.
+      return records.map(record => ({ ...record, label: record.label ?? null })).sort((a, b) => b.lastUsedAt - a.lastUsedAt || b.createdAt - a.createdAt)
     },
     async open (pluginTimeout) {
       if (store.inProcess) log.warn('Sessions are kept in memory: they end with this process')

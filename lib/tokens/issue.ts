@@ -28,9 +28,10 @@ export interface CookieLimits {
 /**
  * Makes a pair or only an access token; with `session`, tokens of that session.
  *
+ * @param lifetime of the refresh token, in seconds, when it has no session
  * @throws `FST_DUAL_TOKEN_USER_INVALID` when the claims do not fit a token
  */
-export type Issue = <Need extends boolean>(claims: UserClaims, needRefreshToken: Need, session?: SessionClaims) => TokenReply<Need>
+export type Issue = <Need extends boolean>(claims: UserClaims, needRefreshToken: Need, session?: SessionClaims | null, lifetime?: number) => TokenReply<Need>
 
 export function createIssue (settings: IssueSettings, ring: KeyRing): Issue {
   const { accessLifetime, refreshLifetime, userIdClaim, issuer, audience, cookies } = settings
@@ -46,11 +47,11 @@ export function createIssue (settings: IssueSettings, ring: KeyRing): Issue {
     throw createFault('USER_INVALID', `A user's claims must fit a token of ${maxLengths.refresh} characters.`)
   }
 
-  return function issue<Need extends boolean> (claims: UserClaims, needRefreshToken: Need, session?: SessionClaims) {
+  return function issue<Need extends boolean> (claims: UserClaims, needRefreshToken: Need, session: SessionClaims | null = null, lifetime = refreshLifetime) {
     const now = seconds(session?.now ?? settings.now())
     const access = { iat: now, exp: now + accessLifetime, ...(session && { sid: session.sid, gen: session.gen }) }
-    const refresh = session === undefined
-      ? { iat: now, exp: now + refreshLifetime }
+    const refresh = session === null
+      ? { iat: now, exp: now + lifetime }
       : { iat: seconds(session.issuedAt), exp: seconds(session.expiresAt), sid: session.sid, gen: session.gen, n: session.nonce }
     // In a cookie the refresh token travels with every request, so it carries no more than it must.
     const carried = cookies === null ? claims : { [userIdClaim]: claims[userIdClaim] }

@@ -21,12 +21,16 @@ export interface DualTokenTypes {}
 /** A user's id: a non-empty string or a safe non-zero integer. */
 export type UserId = string | number
 
+/** A user's id as a database gives it: a user id, or what JSON turns into one, such as an `ObjectId` of MongoDB. */
+export type UserIdSource = UserId | { toJSON (): UserId }
+
 type UserIdClaim = DualTokenTypes extends { userIdClaim: infer Name extends string } ? Name : 'user_id'
 type AppClaims = DualTokenTypes extends { claims: infer Claims } ? Claims : unknown
 type UserIdMember = { [Name in UserIdClaim]: Name extends 'sub' ? string : UserId }
+type GivenIdMember = { [Name in UserIdClaim]: Name extends 'sub' ? string | { toJSON (): string } : UserIdSource }
 
-/** What `login` and `loadUser` return and `issueTokens` takes: the user's id and the application's claims. */
-export type DualTokenUser = UserIdMember & AppClaims & { [claim: string]: unknown }
+/** What `login` and `loadUser` return and `issueTokens` takes: the user's id and the application's claims, as JSON will carry them. */
+export type DualTokenUser = GivenIdMember & AppClaims & { [claim: string]: unknown }
 
 interface RegisteredClaims {
   /** Epoch seconds. */

@@ -10,7 +10,7 @@ export const RESERVED_CLAIMS: ReadonlySet<string> =
   new Set(['exp', 'iat', 'nbf', 'iss', 'aud', 'jti', 'refresh', 'sid', 'gen', 'n', '__proto__'])
 
 /** A non-empty string or a safe non-zero integer; under `sub` a string (RFC 7519 section 4.1.2). */
-export function isUserId (id: unknown, userIdClaim: string): id is string | number {
+export function isUserId (id: unknown, userIdClaim: string): id is UserId {
   if (typeof id === 'string') return id !== ''
   return userIdClaim !== 'sub' && Number.isSafeInteger(id) && id !== 0
 }
@@ -22,7 +22,7 @@ export function isUserId (id: unknown, userIdClaim: string): id is string | numb
  */
 export function claimsOf (user: unknown, userIdClaim: string): UserClaims {
   const claims = toJson(user)
-  if (typeof claims !== 'object' || claims === null || Array.isArray(claims)) {
+  if (!isObject(claims)) {
     throw createFault('USER_INVALID', `A user must be an object with a ${userIdClaim}.`)
   }
   for (const name of Object.keys(claims)) {
@@ -32,20 +32,34 @@ export function claimsOf (user: unknown, userIdClaim: string): UserClaims {
   return claims
 }
 
-/** @throws `FST_DUAL_TOKEN_USER_INVALID` */
-export function mustBeUserId (id: unknown, userIdClaim: string): void {
+/**
+ * A user's id as the application's database gives it → what it becomes through JSON, as in a token.
+ *
+ * @throws `FST_DUAL_TOKEN_USER_INVALID`
+ */
+export function readUserId (id: unknown, userIdClaim: string): UserId {
+  const read = toJson(id)
+  mustBeUserId(read, userIdClaim)
+  return read
+}
+
+function mustBeUserId (id: unknown, userIdClaim: string): asserts id is UserId {
   if (isUserId(id, userIdClaim)) return
   const kinds = userIdClaim === 'sub' ? 'a non-empty string' : 'a non-empty string or a safe non-zero integer'
   throw createFault('USER_INVALID', `A user's ${userIdClaim} must be ${kinds}.`)
 }
 
+function isObject (value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
 /** Goes through JSON and back, so that getters and `toJSON` cannot change the claims between validation and signing. */
-function toJson (user: unknown): Record<string, unknown> | null {
+function toJson (value: unknown): unknown {
   let text: string | undefined
   try {
-    text = JSON.stringify(user)
+    text = JSON.stringify(value)
   } catch {
-    throw createFault('USER_INVALID', 'A user must be serializable as JSON.')
+    throw createFault('USER_INVALID', 'A user must be serializable as JSON: pass a BigInt as a string.')
   }
   return text === undefined ? null : JSON.parse(text)
 }

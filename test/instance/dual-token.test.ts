@@ -1,6 +1,6 @@
 import { test } from 'tap'
 import type { DualTokenUser } from '../../lib/index.ts'
-import { createSessionApp, FAILURES } from '../support/session-app.ts'
+import { createSessionApp, createToldStore, FAILURES, lacking } from '../support/session-app.ts'
 import { ACCESS_LIFETIME, accessToken, claimsIn, mint, NOW, OTHER_SECRET, REFRESH_LIFETIME, refreshToken } from '../support/tokens.ts'
 
 test('refreshTokens exchanges a refresh token as PUT does', async t => {
@@ -103,7 +103,7 @@ test('listSessions returns the public members of sessions, most recently used fi
   t.strictSame(sessions.map(({ id }) => id), ids)
   const createdAt = (NOW + 120) * 1000
   t.strictSame(sessions[0], {
-    id: ids[0], userId: 7, createdAt, lastUsedAt: createdAt, expiresAt: createdAt + REFRESH_LIFETIME * 1000, ip: null, userAgent: 'third'
+    id: ids[0], userId: 7, createdAt, lastUsedAt: createdAt, expiresAt: createdAt + REFRESH_LIFETIME * 1000, ip: null, userAgent: 'third', label: null
   })
   t.strictSame(await dualToken.listSessions('7'), [])
 })
@@ -180,4 +180,75 @@ test('an invalid user id is refused, instead of matching no session', async t =>
     await t.rejects(app.dualToken.listSessions(id as number), { code: 'FST_DUAL_TOKEN_USER_INVALID' })
   }
   t.strictSame(asked(), [])
+})
+
+test('revokeUser spares the session it is told to, and refuses sign-ins that began before all the same', async t => {
+  const { app, me } = await createSessionApp(t)
+  const { issueTokens, revokeUser } = app.dualToken
+  const [here, there] = [await issueTokens({ user_id: 7 }), await issueTokens({ user_id: 7 })]
+  const startedAt = performance.now()
+  const except = claimsIn(here.token).sid as string
+  t.equal(await revokeUser(7, { except }), 1)
+  t.equal(await me(here.token), '200')
+  t.equal(await me(there.token), 'ACCESS_REVOKED')
+  await t.rejects(issueTokens({ user_id: 7 }, { startedAt }), { code: 'FST_DUAL_TOKEN_LOGIN_REFUSED' })
+
+  const other = await issueTokens({ user_id: 8 })
+  t.equal(await revokeUser(7, { except: claimsIn(other.token).sid as string }), 1, 'the session of another user spares nothing')
+  t.equal(await me(other.token), '200')
+  t.equal(await revokeUser(8, { except: undefined }), 1)
+})
+
+test('what revokeUser is to spare is the id of a session, and the store can spare it', async t => {
+  const { app, asked } = await createSessionApp(t)
+  for (const except of [null, '', 'current', 7, {}]) {
+    await t.rejects(app.dualToken.revokeUser(7, { except: except as string }), {
+      code: 'FST_DUAL_TOKEN_OPTION_INVALID', message: 'Option except must be the id of a session.'
+    })
+  }
+  t.strictSame(asked(), [])
+  const other = await createSessionApp(t, { told: createToldStore(lacking('except')) })
+  await t.rejects(other.app.dualToken.revokeUser(7, { except: 'A'.repeat(22) }), {
+    message: "Option except of revokeUser needs a session store with the duty 'except', which this one does not name."
+  })
+  t.strictSame(other.asked(), [])
+})
+
+test('an id of a database is taken as JSON carries it, by whatever takes an id', async t => {
+  class ObjectId {
+    readonly bytes = Buffer.from('65f0c1d2e3a4b5c6d7e8f901', 'hex')
+    toJSON (): string { return this.bytes.toString('hex') }
+  }
+  const hex = new ObjectId().toJSON()
+  const seen: unknown[] = []
+  const { app, signIn, renew, me } = await createSessionApp(t, {
+    routes: {
+      login: () => ({ user_id: new ObjectId() }),
+      loadUser (userId) {
+        seen.push(userId)
+        return { user_id: new ObjectId(), role: 'member' }
+      }
+    }
+  })
+  const { listSessions, revokeUser } = app.dualToken
+  const pair = await signIn()
+  t.equal(claimsIn(pair.token).user_id, hex)
+  const next = (await renew(pair.refresh_token)).json()
+  t.match(claimsIn(next.token), { user_id: hex, role: 'member' })
+  t.strictSame(seen, [hex], 'loadUser is asked for the id as the token has it')
+  for (const id of [new ObjectId(), hex]) t.match(await listSessions(id), [{ userId: hex }])
+  t.equal(await revokeUser(new ObjectId()), 1)
+  t.equal(await me(next.token), 'ACCESS_REVOKED')
+})
+
+test('a BigInt is refused with a sentence that says what to do', async t => {
+  const { app } = await createSessionApp(t, { routes: { login: () => null, loadUser: () => ({ user_id: 7n as unknown as number }) } })
+  const { issueTokens, listSessions, refreshTokens, revokeUser } = app.dualToken
+  const sentence = { code: 'FST_DUAL_TOKEN_USER_INVALID', message: /hand a BigInt over as a string/ }
+  const id = 7n as unknown as number
+  await t.rejects(issueTokens({ user_id: id }), sentence)
+  await t.rejects(listSessions(id), sentence)
+  await t.rejects(revokeUser(id), sentence)
+  const { refresh_token: refreshed } = await issueTokens({ user_id: '7' })
+  await t.rejects(refreshTokens(refreshed), sentence)
 })

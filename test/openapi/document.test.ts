@@ -240,7 +240,7 @@ test('the ready routes are fully described', async t => {
     ['PUT /authorizations', [{ refreshToken: [] }], ['201', '403', '413', '503']],
     ['DELETE /authorizations', either, ['204', '401', '413', '503']],
     ['GET /authorizations/sessions', access, ['200', '401', '403', '503']],
-    ['DELETE /authorizations/sessions', access, ['204', '401', '403', '413', '503']],
+    ['DELETE /authorizations/sessions', access, ['204', '400', '401', '403', '413', '503']],
     ['DELETE /authorizations/sessions/{id}', access, ['204', '401', '403', '404', '413', '503']]
   ])
   for (const [name, { summary, description, tags, responses }] of operations) {
@@ -253,6 +253,7 @@ test('the ready routes are fully described', async t => {
   t.strictSame(codesOf(put!.responses[403]).slice(-2), ['REFRESH_USER_GONE', 'REFRESH_REUSED'])
   t.match(post, { requestBody: { required: true, content: { 'application/json': { schema: { required: ['password'] } } } } })
   t.match(paths['/authorizations/sessions/{id}']!.delete!.parameters, [{ in: 'path', name: 'id', description: String }])
+  t.match(paths['/authorizations/sessions']!.delete!.parameters, [{ in: 'query', name: 'except', required: false, schema: { enum: ['current'] } }])
 })
 
 test('with cookies, each token may come in either way, and what is refused and set is said', async t => {
@@ -332,6 +333,26 @@ test('a reply in the shape of the application is any object', async t => {
   for (const method of ['post', 'put']) {
     const schema = paths['/authorizations']![method]!.responses[201]!.content!['application/json']!.schema as Record<string, unknown>
     t.strictSame([schema.properties ?? {}, schema.additionalProperties, schema.required], [{}, true, undefined], method)
+  }
+})
+
+test('a sign-in that a limit may refuse is described so, and sparing a session only where the store can', async t => {
+  const store = memoryStore()
+  const cases = [
+    [{ store, maxPerUser: 1 }, false, true],
+    [{ store, maxPerUser: 1, whenFull: 'refuse' }, true, true],
+    [{ store: { ...store, duties: [] } }, false, false]
+  ] as const
+  for (const [sessions, refuses, spares] of cases) {
+    const app = await createDocumented(t, { routes, sessions })
+    const { paths } = await documentOf(app)
+    t.strictSame(codesOf(paths['/authorizations']!.post!.responses[403]), refuses ? ['SESSION_LIMIT'] : [])
+    t.equal(paths['/authorizations/sessions']!.delete!.parameters !== undefined, spares)
+    if (!refuses) continue
+    const post = { method: 'POST', url: '/authorizations', payload: { password: 'good' } } as const
+    await app.inject(post)
+    const reply = (await app.inject(post)).json()
+    t.strictSame(reply, paths['/authorizations']!.post!.responses[403]!.content!['application/json']!.examples!['FST_DUAL_TOKEN_SESSION_LIMIT']!.value)
   }
 })
 
@@ -427,6 +448,7 @@ test('the examples in a document are the replies of the server', async t => {
     ['ACCESS_MISSING', { method: 'DELETE', url: '/authorizations' }],
     ['ACCESS_INVALID', { method: 'DELETE', url: '/authorizations', headers: bearer('x') }],
     ['FST_ERR_CTP_BODY_TOO_LARGE', { method: 'DELETE', url: '/authorizations', headers: bearer(token), payload: long }],
+    ['FST_ERR_VALIDATION', { method: 'DELETE', url: '/authorizations/sessions', query: { except: 'all' }, headers: bearer(token) }],
     ['FST_ERR_CTP_BODY_TOO_LARGE', { method: 'DELETE', url: '/authorizations/sessions', headers: bearer(token), payload: long }],
     ['SESSION_UNKNOWN', { method: 'DELETE', url: '/authorizations/sessions/none', headers: bearer(token) }],
     ['FST_ERR_CTP_BODY_TOO_LARGE', { method: 'DELETE', url: '/authorizations/sessions/none', headers: bearer(token), payload: long }],

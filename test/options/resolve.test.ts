@@ -210,3 +210,23 @@ test('one invalid key makes the whole ring invalid', async t => {
     code: 'FST_DUAL_TOKEN_OPTION_INVALID', message: 'Option keys[1] must have a privateKey or a publicKey.'
   })
 })
+
+test('what the routes say of a session needs sessions, and a store that keeps it', async t => {
+  const { duties, ...store } = memoryStore()
+  const login = () => null
+  const label = () => 'desk'
+  const refreshExpiresIn = () => '1d'
+  const refuses = (routes: object, sessions: object | undefined, message: string) =>
+    t.throws(() => resolveOptions({ secret: SECRET, routes: { login, ...routes }, sessions }), { code: 'FST_DUAL_TOKEN_OPTION_INVALID', message })
+  refuses({ label }, undefined, 'Option routes.label needs sessions.')
+  refuses({ label }, { store }, "Option routes.label needs a session store with the duty 'label', which this one does not name.")
+  refuses({ refreshExpiresIn }, { store, sliding: true },
+    "Option routes.refreshExpiresIn needs a session store with the duty 'lifetime', which this one does not name.")
+
+  const takes = (routes: object, sessions: object | undefined) =>
+    t.doesNotThrow(() => resolveOptions({ secret: SECRET, routes: { login, ...routes }, sessions }))
+  takes({ label, refreshExpiresIn }, { store: { ...store, duties }, sliding: true })
+  takes({ refreshExpiresIn }, { store })
+  takes({ refreshExpiresIn }, undefined)
+  takes({}, { store, sliding: true })
+})

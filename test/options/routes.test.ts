@@ -27,7 +27,7 @@ test('options of a Fastify route are passed on, and ours are not', async t => {
   const body = { type: 'object' }
   const loadUser = () => null
   t.strictSame(readRoutes({ path: '/session', body, login, loadUser, ...passedOn }), {
-    path: '/session', body, login, loadUser, reply: undefined, schema: { tags: ['authorizations'] }, passedOn
+    path: '/session', body, login, loadUser, label: undefined, refreshExpiresIn: undefined, reply: undefined, schema: { tags: ['authorizations'] }, passedOn
   })
 })
 

@@ -2,6 +2,7 @@ import { inspect } from 'node:util'
 import { test } from 'tap'
 import { memoryStore } from '../../lib/index.ts'
 import { readSessions } from '../../lib/options/sessions.ts'
+import { node, start } from '../support/server-process.ts'
 
 const store = memoryStore()
 const ACCESS = 7200
@@ -14,6 +15,7 @@ test('a store is enough: everything else has a default, durations in millisecond
     grace: 10_000,
     recovery: 86_400_000,
     sliding: null,
+    limit: null,
     pollInterval: 2000,
     maxStaleness: 300_000,
     onStale: 'deny',
@@ -33,6 +35,8 @@ test('every member keeps its given value, fractions of a second included', async
     recovery: '1h',
     sliding: true,
     maxLifetime: '30d',
+    maxPerUser: 5,
+    whenFull: 'refuse',
     pollInterval: 0.05,
     maxStaleness: '1m',
     onStale: 'allow',
@@ -44,6 +48,7 @@ test('every member keeps its given value, fractions of a second included', async
     grace: 2500,
     recovery: 3_600_000,
     sliding: { lifetime: 86_400_000, maxLifetime: 2_592_000_000 },
+    limit: { max: 5, whenFull: 'refuse' },
     pollInterval: 50,
     maxStaleness: 60_000,
     onStale: 'allow',
@@ -55,15 +60,16 @@ test('every member keeps its given value, fractions of a second included', async
 })
 
 test('undefined is the same as absent', async t => {
-  const names = ['rotate', 'grace', 'recovery', 'sliding', 'maxLifetime', 'pollInterval', 'maxStaleness', 'onStale', 'storeTimeout', 'onEvent']
+  const names = ['rotate', 'grace', 'recovery', 'sliding', 'maxLifetime', 'maxPerUser', 'whenFull', 'pollInterval', 'maxStaleness', 'onStale', 'storeTimeout', 'onEvent']
   const absent = readSessions({ store }, ACCESS, REFRESH)
   for (const name of names) t.strictSame(readSessions({ store, [name]: undefined }, ACCESS, REFRESH), absent, name)
 })
 
 test('the settings are frozen, and the option is not written to', async t => {
-  const settings = readSessions(Object.freeze({ store, sliding: true }), ACCESS, REFRESH)
+  const settings = readSessions(Object.freeze({ store, sliding: true, maxPerUser: 1 }), ACCESS, REFRESH)
   t.ok(Object.isFrozen(settings))
   t.ok(Object.isFrozen(settings.sliding))
+  t.ok(Object.isFrozen(settings.limit))
 })
 
 test('a store may be an instance of a class', async t => {
@@ -99,6 +105,9 @@ test('an invalid member gives one sentence that says why', async t => {
     ['storeTimeout', [0, '0s', 0.0004, '25d', 1e9], ofATimer],
     ['maxStaleness', [0, 2, '2s'], 'must be longer than pollInterval'],
     ['pollInterval', ['5m', 301], ''],
+    ['maxPerUser', [null, 0, -1, 1.5, NaN, Infinity, '5', true, {}], 'must be a whole number, at least 1'],
+    ['whenFull', [null, true, '', 'end', 'evict'], "must be 'end_oldest' or 'refuse'"],
+    ['whenFull', ['end_oldest', 'refuse'], 'needs maxPerUser'],
     ['storetimeout', [1, undefined], 'is not known'],
     ['constructor', [Object], 'is not known'],
     ['maxSessions', [10], 'is not known']
@@ -125,4 +134,29 @@ test('members that contradict each other are refused', async t => {
 
 test('grace and recovery may be 0', async t => {
   t.match(readSessions({ store, grace: 0, recovery: '0s' }, ACCESS, REFRESH), { grace: 0, recovery: 0 })
+})
+
+test('a limit ends the oldest session by default, and needs a store that keeps limits', async t => {
+  t.strictSame(readSessions({ store, maxPerUser: 3 }, ACCESS, REFRESH).limit, { max: 3, whenFull: 'end_oldest' })
+  for (const duties of [undefined, [], ['label'] as const]) {
+    t.throws(() => readSessions({ store: { ...store, duties }, maxPerUser: 3 }, ACCESS, REFRESH), {
+      code: 'FST_DUAL_TOKEN_OPTION_INVALID',
+      message: "Option sessions.maxPerUser needs a session store with the duty 'limit', which this one does not name."
+    })
+  }
+})
+
+test('in a worker of node:cluster the memory store is refused, and one that others share is not', async t => {
+  const file = new URL('../support/cluster-worker.ts', import.meta.url).pathname
+  const { log, ended } = start(t, node(file))
+  t.equal(await ended, 0)
+  t.strictSame(log.map(line => JSON.parse(line)), [
+    { isWorker: false, memory: 'ready', shared: 'ready' },
+    {
+      isWorker: true,
+      memory: 'Option sessions.store must not be memoryStore() in a worker of node:cluster, for each worker would know its own sessions alone: ' +
+        'take sqliteStore, postgresStore or redisStore.',
+      shared: 'ready'
+    }
+  ])
 })

@@ -3,7 +3,7 @@ import { test } from 'tap'
 import { dualToken, memoryStore, redisStore } from '../../lib/index.ts'
 import { bearer, createClock } from '../support/app.ts'
 import { openRedis, withoutRedis } from '../support/redis.ts'
-import { createSessionApp, createToldStore, outcomeOf, PATH } from '../support/session-app.ts'
+import { createSessionApp, createToldStore, lacking, outcomeOf, PATH } from '../support/session-app.ts'
 import { ACCESS_LIFETIME, claimsIn, mint, NOW, OTHER_SECRET, REFRESH_LIFETIME, SECRET } from '../support/tokens.ts'
 
 const SESSIONS = `${PATH}/sessions`
@@ -154,6 +154,7 @@ test('GET lists the live sessions of the caller, most recently used first, with 
       expires_at: at(60 + REFRESH_LIFETIME),
       ip: '192.0.2.7',
       user_agent: 'phone',
+      label: null,
       current: false
     },
     {
@@ -163,6 +164,7 @@ test('GET lists the live sessions of the caller, most recently used first, with 
       expires_at: at(REFRESH_LIFETIME),
       ip: '127.0.0.1',
       user_agent: 'lightMyRequest',
+      label: null,
       current: true
     }
   ]
@@ -363,4 +365,65 @@ test('writing to request.user gives no access to the sessions of others', async 
   await app.inject({ method: 'DELETE', url: SESSIONS, headers: bearer(own.token) })
   t.equal(await me(victim.token), '200')
   t.equal(await me(own.token), 'ACCESS_REVOKED')
+})
+
+test('DELETE all except the current session ends every other one of the caller, and nobody else\'s', async t => {
+  const { app, me, renew, events } = await createSessionApp(t, { routes: { login: anybody } })
+  const [here, there, third, text, other] = [
+    await signInAs(app, 7), await signInAs(app, 7), await signInAs(app, 7), await signInAs(app, '7'), await signInAs(app, 8)
+  ]
+  events.length = 0
+  const reply = await app.inject({ method: 'DELETE', url: `${SESSIONS}?except=current&since=today`, headers: bearer(here.token) })
+  t.strictSame([reply.statusCode, reply.body, reply.headers['cache-control']], [204, '', 'no-store'])
+  t.match(events.map(({ type, sid, reason }) => [type, sid, reason]).sort(), [there, third].map(({ token }) => ['revoked', claimsIn(token).sid, 'all_ended']).sort())
+  for (const { token, refresh_token: refreshed } of [there, third]) {
+    t.equal(await me(token), 'ACCESS_REVOKED')
+    t.equal(outcomeOf(await renew(refreshed)), 'REFRESH_REVOKED')
+  }
+  for (const { token, refresh_token: refreshed } of [here, text, other]) {
+    t.equal(await me(token), '200')
+    t.equal(outcomeOf(await renew(refreshed)), '201')
+  }
+})
+
+test('another value of except is refused as Fastify refuses it by a schema, and nothing is ended', async t => {
+  const { app, me, signIn, asked } = await createSessionApp(t)
+  const plain = Fastify()
+  t.teardown(() => plain.close())
+  plain.delete('/', { schema: { querystring: { type: 'object', properties: { except: { type: 'string', enum: ['current'] } } } } }, async () => 'done')
+  const { token } = await signIn()
+  asked()
+  for (const query of ['except=', 'except', 'except=Current', 'except=all', `except=${claimsIn(token).sid}`, 'except=current%20', 'except=__proto__']) {
+    const reply = await app.inject({ method: 'DELETE', url: `${SESSIONS}?${query}`, headers: bearer(token) })
+    t.strictSame([reply.statusCode, reply.json()], [400, (await plain.inject({ method: 'DELETE', url: `/?${query}` })).json()], query)
+    t.equal(reply.headers['cache-control'], 'no-store')
+  }
+  const twice = await app.inject({ method: 'DELETE', url: `${SESSIONS}?except=current&except=current`, headers: bearer(token) })
+  t.match([twice.statusCode, twice.json().code], [400, 'FST_ERR_VALIDATION'])
+  t.strictSame(asked(), [])
+  t.equal(await me(token), '200')
+})
+
+test('the refusal of a query has the shape that the application gives to errors of validation', async t => {
+  const { app, signIn } = await createSessionApp(t, {
+    routes: {
+      login: () => ({ user_id: 7 }),
+      preValidation: async (_request, reply) => { reply.header('x-own', 'first') },
+      schemaErrorFormatter: ([error], context) => Object.assign(new Error(`${context}: ${error!.keyword} ${error!.instancePath}`), { statusCode: 422, code: 'OWN' })
+    }
+  })
+  const { token } = await signIn()
+  const reply = await app.inject({ method: 'DELETE', url: `${SESSIONS}?except=x`, headers: bearer(token) })
+  t.match([reply.statusCode, reply.json(), reply.headers['x-own']], [422, { code: 'OWN', message: 'querystring: enum /except' }, 'first'])
+})
+
+test('with a store that spares no session, except is refused, and nothing is ended', async t => {
+  const { app, me, signIn, asked } = await createSessionApp(t, { told: createToldStore(lacking('except')) })
+  const { token } = await signIn()
+  asked()
+  const reply = await app.inject({ method: 'DELETE', url: `${SESSIONS}?except=current`, headers: bearer(token) })
+  t.match([reply.statusCode, reply.json().code], [400, 'FST_ERR_VALIDATION'])
+  t.strictSame(asked(), [])
+  t.equal(outcomeOf(await app.inject({ method: 'DELETE', url: SESSIONS, headers: bearer(token) })), '204')
+  t.equal(await me(token), 'ACCESS_REVOKED')
 })

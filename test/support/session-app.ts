@@ -3,7 +3,7 @@ import { Writable } from 'node:stream'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type LightMyRequestResponse } from 'fastify'
 import type { Test } from 'tap'
-import { memoryStore, type DualTokenOptions, type DualTokenSessions, type PairReply, type SessionEvent, type SessionStore } from '../../lib/index.ts'
+import { memoryStore, type DualTokenOptions, type DualTokenSessions, type PairReply, type SessionEvent, type SessionStore, type StoreDuty } from '../../lib/index.ts'
 import { bearer, createApp, type Clock } from './app.ts'
 
 export const PATH = '/authorizations'
@@ -53,6 +53,12 @@ export function createToldStore (inner: SessionStore = memoryStore(), inProcess 
     instead,
     asked: () => calls.splice(0).map(([method]) => method).filter(method => method !== 'revokedSince')
   }
+}
+
+/** The memory store without a duty. */
+export function lacking (duty: StoreDuty): SessionStore {
+  const store = memoryStore()
+  return { ...store, duties: store.duties!.filter(one => one !== duty) }
 }
 
 /** The four ways in which a store fails. */

@@ -40,9 +40,9 @@ test('sessionOf returns the session claims', async t => {
 })
 
 test('the session claims of a sign-in are new, and their times are whole seconds', async t => {
-  const [one, other] = [createSessionClaims(NOW * 1000 + 999, 60), createSessionClaims(NOW * 1000 + 999, 60)]
+  const [one, other] = [createSessionClaims(ID, NOW * 1000 + 999, 60), createSessionClaims(createRandom(), NOW * 1000 + 999, 60)]
   t.match(one, { gen: 0, now: NOW * 1000 + 999, issuedAt: NOW * 1000, expiresAt: (NOW + 60) * 1000 })
-  t.ok(isSessionId(one.sid))
+  t.equal(one.sid, ID)
   t.ok(isSessionId(one.nonce))
   t.equal(new Set([one.sid, one.nonce, other.sid, other.nonce]).size, 4)
 })

@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import { claimsOf, isUserId, RESERVED_CLAIMS } from '../../lib/tokens/user.ts'
+import { claimsOf, isUserId, readUserId, RESERVED_CLAIMS } from '../../lib/tokens/user.ts'
 
 test('a user id is a non-empty string or a safe non-zero integer', async t => {
   for (const id of ['7', ' ', 'constructor', '0', 1, -1, Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER]) {
@@ -41,6 +41,7 @@ test('a getter cannot show one id to the check and another to the signature', as
 test('anything but an object with a valid id is no user', async t => {
   const object = 'A user must be an object with a user_id.'
   const id = "A user's user_id must be a non-empty string or a safe non-zero integer."
+  const json = 'A user must be serializable as JSON: pass a BigInt as a string.'
   const cyclic: Record<string, unknown> = { user_id: 7 }
   cyclic.self = cyclic
   const cases: Array<[unknown, string]> = [
@@ -48,7 +49,7 @@ test('anything but an object with a valid id is no user', async t => {
     [() => ({ user_id: 7 }), object], [Symbol('user'), object], [{ toJSON: () => null, user_id: 7 }, object],
     [{}, id], [{ user_id: 0 }, id], [{ user_id: '' }, id], [{ user_id: null }, id], [{ user_id: NaN }, id], [{ user_id: 2 ** 53 }, id],
     [{ id: 7 }, id], [{ user_id: { user_id: 7 } }, id], [Object.create({ user_id: 7 }), id],
-    [{ user_id: 7n }, 'A user must be serializable as JSON.'], [cyclic, 'A user must be serializable as JSON.']
+    [{ user_id: 7n }, json], [{ user_id: 7, balance: 7n }, json], [cyclic, json]
   ]
   for (const [user, message] of cases) {
     t.throws(() => claimsOf(user, 'user_id'), { code: 'FST_DUAL_TOKEN_USER_INVALID', statusCode: 500, message })
@@ -67,4 +68,22 @@ test('a user with a reserved claim is refused, whatever its value', async t => {
       )
     }
   }
+})
+
+test('the id of a user is read as JSON carries it, alone and in a user alike', async t => {
+  const objectId = { toJSON: () => '65f0c1d2e3a4b5c6d7e8f901' }
+  for (const [given, id] of [[7, 7], ['7', '7'], [objectId, '65f0c1d2e3a4b5c6d7e8f901'], [{ toJSON: () => 7 }, 7], [Object('7'), '7']] as const) {
+    t.equal(readUserId(given, 'user_id'), id)
+    t.equal(claimsOf({ user_id: given }, 'user_id').user_id, id)
+  }
+  const kinds = "A user's user_id must be a non-empty string or a safe non-zero integer."
+  for (const id of [undefined, null, '', 0, 2 ** 53, {}, { user_id: 7 }, [7], true, () => 7, Symbol('7'), { toJSON: () => ({}) }, Object.create({ user_id: 7 })]) {
+    t.throws(() => readUserId(id, 'user_id'), { code: 'FST_DUAL_TOKEN_USER_INVALID', message: kinds })
+  }
+  const json = 'A user must be serializable as JSON: pass a BigInt as a string.'
+  for (const id of [7n, { toJSON: () => 7n }, { toJSON () { throw new Error('closed') } }]) {
+    t.throws(() => readUserId(id, 'user_id'), { code: 'FST_DUAL_TOKEN_USER_INVALID', message: json })
+  }
+  t.throws(() => readUserId(7, 'sub'), { message: "A user's sub must be a non-empty string." })
+  t.equal(readUserId({ toJSON: () => '7' }, 'sub'), '7')
 })

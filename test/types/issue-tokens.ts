@@ -1,6 +1,6 @@
 // What issueTokens answers follows from needRefreshToken.
 import Fastify from 'fastify'
-import dualToken, { type AccessReply, type DualTokenUser, type PairReply, type TokenReply } from 'fastify-dual-token'
+import dualToken, { type AccessReply, type DualTokenUser, type PairReply, type TokenReply, type UserId } from 'fastify-dual-token'
 import { assert, type Equals } from './equals.ts'
 
 const fastify = Fastify()
@@ -31,6 +31,18 @@ export const perhaps: string | undefined = 'refresh_token' in either ? either.re
 
 export const users: DualTokenUser[] = [{ user_id: 7 }, { user_id: 'u-1', role: 'member', nested: { a: [1] } }]
 
+declare const objectId: { toJSON (): string, toHexString (): string }
+await issueTokens({ user_id: objectId }, { label: 'desk', refreshExpiresIn: '1d' })
+await issueTokens({ user_id: 7 }, { label: undefined, refreshExpiresIn: undefined, needRefreshToken: undefined })
+const listed: Array<{ userId: UserId, label: string | null }> = await fastify.dualToken.listSessions(objectId)
+export const ended: number = await fastify.dualToken.revokeUser(objectId, { except: 'a session', ...listed.length > 9 && { except: undefined } })
+
+// @ts-expect-error a BigInt is no id
+await issueTokens({ user_id: 7n })
+// @ts-expect-error null is no label
+await issueTokens({ user_id: 7 }, { label: null })
+// @ts-expect-error no such option
+await fastify.dualToken.revokeUser(7, { exept: 'a session' })
 // @ts-expect-error a user has an id
 await issueTokens({ role: 'member' })
 // @ts-expect-error an id is a string or a number

@@ -1,7 +1,7 @@
 // The options, as programs with exactOptionalPropertyTypes pass them.
 import { generateKeyPairSync } from 'node:crypto'
 import Fastify from 'fastify'
-import dualToken, { dualToken as named, type DualTokenError, type DualTokenErrorCode, type DualTokenKey, type DualTokenOptions } from 'fastify-dual-token'
+import dualToken, { dualToken as named, memoryStore, type DualTokenError, type DualTokenErrorCode, type DualTokenKey, type DualTokenOptions } from 'fastify-dual-token'
 import { assert, type Equals } from './equals.ts'
 
 const secret = 'x'.repeat(32)
@@ -26,6 +26,10 @@ fastify.register(dualToken, {
   now: Date.now
 })
 fastify.register(dualToken, () => ({ secret }))
+fastify.register(dualToken, { secret, sessions: { store: memoryStore(), maxPerUser: 3, whenFull: 'refuse' } })
+fastify.register(dualToken, { secret, sessions: { store: memoryStore(), maxPerUser: undefined, whenFull: undefined } })
+// @ts-expect-error no such choice
+fastify.register(dualToken, { secret, sessions: { store: memoryStore(), maxPerUser: 3, whenFull: 'evict' } })
 
 // Undefined is the same as absent.
 fastify.register(dualToken, {

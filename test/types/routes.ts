@@ -1,7 +1,7 @@
 // defineRoutes gives login's argument the type of `body`; without it, login gets a record of unknowns.
 import Fastify, { type FastifyRequest } from 'fastify'
 import { Type } from '@sinclair/typebox'
-import dualToken, { defineRoutes, type DualTokenRoutes, type UserId } from 'fastify-dual-token'
+import dualToken, { defineRoutes, type DualTokenRoutes, type DualTokenUser, type UserId } from 'fastify-dual-token'
 import { assert, type Equals } from './equals.ts'
 
 const secret = 'x'.repeat(32)
@@ -15,6 +15,15 @@ const routes = defineRoutes({
     // @ts-expect-error not in the schema
     const { email } = credentials
     return credentials.password === email ? { user_id: credentials.username, role: 'member' } : null
+  },
+  label (credentials, request) {
+    assert<Equals<typeof credentials, { username: string, password: string, code?: number }>>()
+    return request.headers['x-device'] === undefined ? null : String(request.headers['x-device'])
+  },
+  async refreshExpiresIn (user, request) {
+    assert<Equals<typeof user, DualTokenUser>>()
+    assert<Equals<typeof request, FastifyRequest>>()
+    return user.remember === true ? undefined : '1d'
   },
   loadUser (userId, request) {
     assert<Equals<typeof userId, UserId>>()
@@ -73,6 +82,8 @@ defineRoutes({
   constraints: { host: 'a.example' }
 })
 
+// @ts-expect-error a label is text
+defineRoutes({ login: () => null, label: () => 7 })
 // @ts-expect-error login is required
 defineRoutes({ body })
 // @ts-expect-error a user has an id

@@ -30,7 +30,7 @@ fastify.get('/', { preHandler: fastify.loginRequired }, async ({ user }) => {
 })
 
 assert<Equals<AccessClaims['role'], 'admin' | 'member'>>()
-assert<Equals<DualTokenUser['sub'], string>>()
+assert<Equals<DualTokenUser['sub'], string | { toJSON (): string }>>()
 assert<Equals<UserId, string | number>>()
 
 export const pair = await fastify.dualToken.issueTokens({ sub: 'u-1', role: 'member' })
