@@ -39,7 +39,9 @@ export const OptionSchemas: Readonly<Record<string, TSchema>> = {
   refreshExpiresIn: Duration,
   userIdClaim: Text('the name of a claim'),
   issuer: Text('a non-empty string'),
-  audience: Text('a non-empty string'),
+  audience: Type.Union([Type.String({ minLength: 1 }), Type.Array(Type.String({ minLength: 1 }), { minItems: 1, uniqueItems: true })], {
+    description: 'a non-empty string, or a list of different ones'
+  }),
   clockTolerance: Type.Number({ minimum: 0, maximum: 60, description: 'a number of seconds from 0 to 60' }),
   realm: Type.String({ pattern: '^[\\x20-\\x7e]+$', description: 'printable ASCII' }),
   cache: Type.Integer({ minimum: 0, maximum: 1_000_000, description: 'a whole number from 0 to 1000000' }),
@@ -71,7 +73,7 @@ export function resolveOptions (options: unknown): Settings {
     refreshLifetime,
     userIdClaim: userIdClaimOf(given.userIdClaim as string | undefined ?? 'user_id'),
     issuer: given.issuer as string | undefined,
-    audience: given.audience as string | undefined,
+    audience: audienceOf(given.audience as string | string[] | undefined),
     clockTolerance,
     skew: Math.max(clockTolerance, MIN_SKEW),
     realm: given.realm as string | undefined,
@@ -107,6 +109,12 @@ function lifetime (given: Record<string, unknown>, name: string, fallback: strin
 function userIdClaimOf (name: string): string {
   if (!RESERVED_CLAIMS.has(name)) return name
   throw createFault('OPTION_INVALID', `Option userIdClaim must not be the reserved claim ${name}; of the registered names only sub will do.`)
+}
+
+/** A list of one is that one, so that its tokens are those of the string. */
+function audienceOf (audience: string | readonly string[] | undefined): TokenSettings['audience'] {
+  if (!Array.isArray(audience)) return audience as string | undefined
+  return audience.length === 1 ? audience[0] : Object.freeze([...audience])
 }
 
 function keysOf ({ keys, secret, routes }: Record<string, unknown>): RingKeys {

@@ -91,8 +91,8 @@ interface OtherOptions<Body> {
   userIdClaim?: string | undefined
   /** Set as `iss` on every token and required of every token. */
   issuer?: string | undefined
-  /** Set as `aud` on every token and required of every token. */
-  audience?: string | undefined
+  /** Set as `aud` on every token and required of every token; of a list, all are set and one is required. */
+  audience?: string | readonly string[] | undefined
   /** Seconds, 0 to 60; default 0. */
   clockTolerance?: number | undefined
   /** Named in the `WWW-Authenticate` challenge. */

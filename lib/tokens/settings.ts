@@ -7,7 +7,8 @@ export interface TokenSettings {
   readonly refreshLifetime: number
   readonly userIdClaim: string
   readonly issuer: string | undefined
-  readonly audience: string | undefined
+  /** A list has two or more. */
+  readonly audience: string | readonly string[] | undefined
   /** Seconds. */
   readonly clockTolerance: number
   /** How far the clocks of two nodes may differ before they refuse each other's fresh tokens. Seconds. */

@@ -89,6 +89,15 @@ test('the settings are frozen and share nothing with the options', async t => {
   }
 })
 
+test('a list of audiences is copied, and one of one is its string', async t => {
+  const audience = ['shop', 'orders']
+  const settings = resolveOptions({ secret: SECRET, audience })
+  audience.push('other')
+  t.strictSame(settings.audience, ['shop', 'orders'])
+  t.ok(Object.isFrozen(settings.audience))
+  t.equal(resolveOptions({ secret: SECRET, audience: ['shop'] }).audience, 'shop')
+})
+
 test('the options are never written to', async t => {
   const options = {
     secret: [SECRET, Buffer.from(OTHER_SECRET)],
@@ -125,7 +134,7 @@ test('what is wrong with an option is said in one sentence', async t => {
     ...['exp', 'iat', 'nbf', 'iss', 'aud', 'jti', 'refresh', 'sid', 'gen', 'n', '__proto__'].map((name): [string, unknown[], string] =>
       ['userIdClaim', [name], `Option userIdClaim must not be the reserved claim ${name}; of the registered names only sub will do.`]),
     ['issuer', [null, '', 7, ['a'], /a/], 'Option issuer must be a non-empty string.'],
-    ['audience', [null, '', 7, ['a'], {}], 'Option audience must be a non-empty string.'],
+    ['audience', [null, '', 7, {}, [], [''], [7], ['a', ''], ['a', 'a'], [['a']]], 'Option audience must be a non-empty string, or a list of different ones.'],
     ['clockTolerance', [null, -1, 60.5, NaN, '10', '10s', true], 'Option clockTolerance must be a number of seconds from 0 to 60.'],
     ['realm', [null, '', 7, 'a\r\nb', 'shop\n', 'shöp', '\t'], 'Option realm must be printable ASCII.'],
     ['cache', [null, -1, 1.5, 1_000_001, Infinity, NaN, true, false, '100', {}], 'Option cache must be a whole number from 0 to 1000000.'],

@@ -25,6 +25,7 @@ fastify.register(dualToken, {
   routes: false,
   now: Date.now
 })
+fastify.register(dualToken, { secret, audience: ['shop', 'orders'] as const })
 fastify.register(dualToken, () => ({ secret }))
 
 // Undefined is the same as absent.
