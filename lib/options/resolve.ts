@@ -5,6 +5,8 @@ import { readDuration } from './durations.ts'
 import { createFault } from '../errors.ts'
 import { readJwks, type JwksSettings } from './jwks.ts'
 import { canSign, isSymmetric, readKeys, type RingKeys } from '../keys/check.ts'
+import type { KeySetSettings } from '../keys/fetch-key-set.ts'
+import { keySetSettingsOf } from './remote-keys.ts'
 import { readRoutes, type RouteSettings } from './routes.ts'
 import { readSecret, secretFlaw } from '../keys/secret.ts'
 import type { SessionSettings } from '../sessions/settings.ts'
@@ -16,7 +18,10 @@ import { RESERVED_CLAIMS } from '../tokens/user.ts'
 export interface Settings extends TokenSettings {
   /** None beside keys. */
   readonly secrets: readonly Buffer[]
+  /** Null beside a secret; none as long as a key set that is followed has not been read. */
   readonly keys: RingKeys | null
+  /** The key set that is followed. */
+  readonly keySet: KeySetSettings | null
   readonly realm: string | undefined
   readonly routes: RouteSettings | null
   readonly jwks: JwksSettings | null
@@ -34,7 +39,7 @@ const Duration = Type.Union([Type.Number(), Type.String()], {
 /** Every option; each description ends the sentence "Option x must be …". */
 export const OptionSchemas: Readonly<Record<string, TSchema>> = {
   secret: Type.Union([Secret, Type.Array(Secret, { minItems: 1 })], { description: 'a string or a Buffer, or a list of them' }),
-  keys: Type.Array(Type.Any(), { minItems: 1, description: 'a list of at least one key' }),
+  keys: Type.Union([Type.Array(Type.Any(), { minItems: 1 }), Type.Object({})], { description: 'a list of at least one key, or remoteKeys(url, options)' }),
   accessExpiresIn: Duration,
   refreshExpiresIn: Duration,
   userIdClaim: Text('the name of a claim'),
@@ -60,15 +65,20 @@ export function resolveOptions (options: unknown): Settings {
     throw createFault('OPTION_INVALID', 'Option accessExpiresIn must be shorter than refreshExpiresIn.')
   }
   const clockTolerance = given.clockTolerance as number | undefined ?? 0
-  const keys = given.keys === undefined ? null : keysOf(given)
+  const keySet = keySetSettingsOf(given.keys)
+  const keys = given.keys === undefined ? null : keysOf(given, keySet)
   const jwks = given.jwks === undefined || given.jwks === false ? null : readJwks(given.jwks as true | object)
-  if (jwks !== null && (keys === null || isSymmetric(keys[0]))) {
+  if (jwks !== null && keySet !== null) {
+    throw createFault('OPTION_INVALID', 'Option jwks needs keys of this service: a key set that is followed is served by its publisher.')
+  }
+  if (jwks !== null && (keys === null || keys.some(isSymmetric))) {
     throw createFault('OPTION_INVALID', 'Option jwks needs asymmetric keys: nothing of a secret is public.')
   }
 
   return Object.freeze({
     secrets: keys === null ? secretsOf(given.secret) : [],
     keys,
+    keySet,
     accessLifetime,
     refreshLifetime,
     userIdClaim: userIdClaimOf(given.userIdClaim as string | undefined ?? 'user_id'),
@@ -117,9 +127,9 @@ function audienceOf (audience: string | readonly string[] | undefined): TokenSet
   return audience.length === 1 ? audience[0] : Object.freeze([...audience])
 }
 
-function keysOf ({ keys, secret, routes }: Record<string, unknown>): RingKeys {
+function keysOf ({ keys, secret, routes }: Record<string, unknown>, keySet: KeySetSettings | null): RingKeys {
   if (secret !== undefined) throw createFault('OPTION_INVALID', 'Option secret must not be set beside keys.')
-  const ring = readKeys(keys)
+  const ring = keySet === null ? readKeys(keys) : Object.freeze([])
   if (canSign(ring) || routes === undefined || routes === false) return ring
   throw createFault('OPTION_INVALID', 'Option routes needs keys that begin with a private one: these can only verify.')
 }

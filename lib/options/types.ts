@@ -2,6 +2,7 @@
 import type { FastifyRequest, RouteShorthandOptions } from 'fastify'
 import type { Static, TSchema } from '@sinclair/typebox'
 import type { DualTokenKey } from '../keys/types.ts'
+import type { RemoteKeys } from './remote-keys.ts'
 import type { SessionEvent } from '../sessions/events.ts'
 import type { SessionStore } from '../sessions/store.ts'
 import type { Awaitable, DualTokenUser, LoadUser, Nobody } from '../tokens/types.ts'
@@ -82,6 +83,13 @@ interface KeyOptions {
   jwks?: boolean | DualTokenJwks | undefined
 }
 
+interface RemoteKeyOptions {
+  /** Keys that another service publishes: nothing is issued here. */
+  keys: RemoteKeys
+  secret?: undefined
+  jwks?: false | undefined
+}
+
 interface OtherOptions<Body> {
   /** Default `'2h'`. */
   accessExpiresIn?: number | string | undefined
@@ -108,4 +116,4 @@ interface OtherOptions<Body> {
 }
 
 /** The options of `fastify.register(dualToken, options)`; durations are seconds or strings such as `'15m'`. */
-export type DualTokenOptions<Body = unknown> = (SecretOptions | KeyOptions) & OtherOptions<Body>
+export type DualTokenOptions<Body = unknown> = (SecretOptions | KeyOptions | RemoteKeyOptions) & OtherOptions<Body>
