@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Test } from 'tap'
 import type { AsymmetricAlgorithm, Jwk } from '../../lib/index.ts'
 import { PAIRS } from './key-pairs.ts'
@@ -61,5 +62,14 @@ export async function createPublisher (t: Test, ...keys: unknown[]): Promise<Pub
     publish: (...keys) => { current = answerWith(JSON.stringify({ keys })) },
     stop,
     start
+  }
+}
+
+/** Resolves once it is so, which something else brings about; rejects when it never is. */
+export async function until (isSo: () => unknown): Promise<void> {
+  const giveUpAt = performance.now() + 30_000
+  while (!await isSo()) {
+    if (performance.now() > giveUpAt) throw new Error('It never is.')
+    await delay(1)
   }
 }
