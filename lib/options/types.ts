@@ -88,6 +88,7 @@ interface RemoteKeyOptions {
   keys: RemoteKeys
   secret?: undefined
   jwks?: false | undefined
+  routes?: false | undefined
 }
 
 interface OtherOptions<Body> {

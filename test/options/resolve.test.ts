@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import { test } from 'tap'
-import { memoryStore } from '../../lib/index.ts'
+import { memoryStore, remoteKeys } from '../../lib/index.ts'
 import { resolveOptions } from '../../lib/options/resolve.ts'
 import { publicRingKey, ringKey } from '../support/key-pairs.ts'
 import { OTHER_SECRET, SECRET } from '../support/tokens.ts'
@@ -20,6 +20,7 @@ test('a secret is enough: everything else has a default', async t => {
   t.strictSame(resolveOptions({ secret: SECRET }), {
     secrets: [Buffer.from(SECRET)],
     keys: null,
+    keySet: null,
     accessLifetime: 7200,
     refreshLifetime: 1_209_600,
     userIdClaim: 'user_id',
@@ -155,7 +156,7 @@ test('what is wrong with an option is said in one sentence', async t => {
     ['routes', [JSON.parse('{"__proto__":{"login":1}}')], 'Option routes.login must be a function.'],
 
     ['sessions', [null, false, true, 'memory', 7, [], [{}], memoryStore], 'Option sessions must be an object.'],
-    ['keys', [[], {}, 'k1', null, 7], 'Option keys must be a list of at least one key.'],
+    ['keys', [[], 'k1', null, 7, remoteKeys], 'Option keys must be a list of at least one key, or remoteKeys(url, options).'],
     ['keys', [[ringKey('EdDSA', 'k1')], [7]], 'Option secret must not be set beside keys.'],
     ['jwks', ['/keys', 1, null], 'Option jwks must be true, false or an object.'],
     ['jwks', [{ path: 7 }], 'Option jwks.path must be a string that begins with a slash.'],
@@ -198,6 +199,12 @@ test('keys stand for the secret, and can be published', async t => {
   t.same(settings.keys!.map(({ kid, algorithm }) => [kid, algorithm]), [['k1', 'EdDSA'], ['k2', 'ES256']])
   t.strictSame(settings.jwks, { path: '/.well-known/jwks.json', maxAge: 300 })
   t.equal(resolveOptions({ secret: SECRET, jwks: false }).jwks, null)
+})
+
+test('an object that remoteKeys has not made is no list of keys', async t => {
+  for (const keys of [{}, { keys: [publicRingKey('EdDSA', 'k1')] }, { url: 'https://id.example/' }]) {
+    t.throws(() => resolveOptions({ keys }), { code: 'FST_DUAL_TOKEN_OPTION_INVALID', message: 'Option keys must be a list of at least one key.' })
+  }
 })
 
 test('keys that can only verify go without routes', async t => {
