@@ -9,11 +9,11 @@ import { createFault } from '../errors.ts'
 export interface RemoteKeysOptions {
   /** The algorithms that keys of the set may have here. A key of any other one is left out, whatever the set says. */
   algorithms: readonly AsymmetricAlgorithm[]
-  /** How long a set is kept at most, and without a `max-age` of the publisher; default `'10m'`. */
+  /** The longest time between two reads, and the time when the publisher names none; default `'10m'`. */
   maxAge?: number | string | undefined
   /**
-   * How long it takes before another unknown `kid` has the set read again. A set is also kept this long at least, and a read that
-   * failed is repeated after it; default `'30s'`.
+   * The shortest time until the next read is due, after a failed one too; and the shortest time between two reads that unknown keys
+   * cause; default `'30s'`.
    */
   cooldown?: number | string | undefined
   /** How long a read may take, its body included; default `'5s'`. */

@@ -104,6 +104,7 @@ test('a server that follows the key set we serve takes our tokens, through a rol
   const { app: signIn } = await createApp(t, { keys: ALGORITHMS.map(algorithm => ringKey(algorithm, algorithm)), jwks: true, ...ADDRESSED })
   const url = `http://127.0.0.1:${await listen(signIn)}/.well-known/jwks.json`
   const { app } = await createApp(t, { keys: remoteKeys(url, { algorithms: ALGORITHMS, maxAge: '1d', cooldown: '1h' }), routes: false, ...ADDRESSED })
+  await app.ready()
   const statusOf = async (token: string) => (await app.inject({ url: '/me', headers: bearer(token) })).statusCode
   for (const algorithm of ALGORITHMS) {
     signIn.dualToken.setKeys([ringKey(algorithm, algorithm)])
