@@ -50,15 +50,15 @@ export async function fetchKeySet ({ url, fetch }: KeySetSettings, timeout: numb
     signal.addEventListener('abort', () => reject(signal.reason), { once: true })
   })
   const timer = setTimeout(() => controller.abort(new KeySetError(`did not come within ${Math.round(timeout)} ms`)), timeout)
-  try {
-    return await Promise.race([read(fetch, url, signal), aborted])
-  } catch (error) {
-    throw error instanceof KeySetError ? error : new KeySetError('cannot be reached', error)
-  } finally {
+  return await Promise.race([read(fetch, url, signal), aborted]).catch(translate).finally(() => {
     clearTimeout(timer)
     // Closes the connection when the body was not read to its end.
     controller.abort()
-  }
+  })
+}
+
+function translate (error: unknown): never {
+  throw error instanceof KeySetError ? error : new KeySetError('cannot be reached', error)
 }
 
 async function read (fetch: typeof globalThis.fetch, url: string, signal: AbortSignal): Promise<KeySetText> {
