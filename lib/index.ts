@@ -2,6 +2,8 @@
 export { dualToken, dualToken as default } from './plugin.ts'
 export { loginRequired, refreshRequired } from './access/guards.ts'
 export { defineRoutes } from './options/define-routes.ts'
+export { remoteKeys } from './options/remote-keys.ts'
+export type { RemoteKeys, RemoteKeysOptions } from './options/remote-keys.ts'
 export { withDualToken } from './openapi/document.ts'
 export { memoryStore } from './stores/memory.ts'
 export { redisStore } from './stores/redis/store.ts'

@@ -11,6 +11,7 @@ import type { Guard } from './access/types.ts'
 import { createRefusals } from './errors.ts'
 import { createGuards, GUARDS } from './access/guards.ts'
 import { createIssue } from './tokens/issue.ts'
+import { createFollower } from './keys/follow.ts'
 import { createKeyFactory } from './keys/sign.ts'
 import { createJwksRoute } from './routes/jwks.ts'
 import { createKeyRing, createNamedKeyRing } from './keys/ring.ts'
@@ -30,7 +31,16 @@ async function registerDualToken (fastify: FastifyInstance, options: DualTokenOp
 
   const createRefusal = createRefusals(settings.realm)
   const createKey = createKeyFactory(fastify)
-  const namedRing = settings.keys && createNamedKeyRing(settings.keys, createKey)
+  const follower = settings.keySet && createFollower({
+    settings: settings.keySet,
+    now: settings.now,
+    replace (keys) {
+      namedRing!.replace(keys)
+      verifyToken.forget()
+    },
+    log: fastify.log
+  })
+  const namedRing = settings.keys && createNamedKeyRing(settings.keys, createKey, follower?.noticeUnknown)
   const ring = namedRing ?? createKeyRing(settings.secrets, createKey)
   const issue = createIssue(settings, ring)
   const validateClaims = createValidateClaims(settings)
@@ -61,7 +71,7 @@ async function registerDualToken (fastify: FastifyInstance, options: DualTokenOp
   fastify.decorate('dualToken', createDualToken({
     userIdClaim,
     ring: namedRing,
-    setKeys: createSetKeys({ ring: namedRing, mustSign: routes !== null, forget: verifyToken.forget }),
+    setKeys: createSetKeys({ ring: namedRing, isFollowing: follower !== null, mustSign: routes !== null, forget: verifyToken.forget }),
     verify,
     signIn,
     refresh,
@@ -70,6 +80,10 @@ async function registerDualToken (fastify: FastifyInstance, options: DualTokenOp
     createRefusal
   }))
 
+  if (follower !== null) {
+    fastify.addHook('onReady', async () => await follower.open(fastify.initialConfig.pluginTimeout!))
+    fastify.addHook('onClose', async () => follower.close())
+  }
   if (sessions !== null) {
     fastify.addHook('onReady', async () => await sessions.open(fastify.initialConfig.pluginTimeout!))
     fastify.addHook('onClose', sessions.close)

@@ -22,15 +22,15 @@ export interface PublicRingKey {
 /** A key, checked. */
 export type RingKey = SecretRingKey | PublicRingKey
 
-/** At least one key; either all or none are symmetric; each has its own `kid`. */
-export type RingKeys = readonly [RingKey, ...RingKey[]]
+/** Either all or none are symmetric; each has its own `kid`. There is one at least, once a key set that is followed has been read. */
+export type RingKeys = readonly RingKey[]
 
 const MAX_KID = 256
 
 /** @throws `FST_DUAL_TOKEN_OPTION_INVALID` */
-export function readKeys (list: unknown): RingKeys {
+export function readKeys (list: unknown): readonly [RingKey, ...RingKey[]] {
   if (!Array.isArray(list) || list.length === 0) throw flaw('keys', 'must be a list of at least one key')
-  const keys = Array.from(list, (value, index) => readKey(value, `keys[${index}]`)) as unknown as RingKeys
+  const keys = Array.from(list, (value, index) => readKey(value, `keys[${index}]`)) as [RingKey, ...RingKey[]]
 
   const kids = new Set<string | undefined>()
   for (const [index, key] of keys.entries()) {
@@ -49,7 +49,7 @@ export function isSymmetric (key: RingKey): key is SecretRingKey {
 
 /** Whether the first key can sign; otherwise the ring only verifies. */
 export function canSign ([first]: RingKeys): boolean {
-  return isSymmetric(first) || first.privateKey !== null
+  return first !== undefined && (isSymmetric(first) || first.privateKey !== null)
 }
 
 function readKey (value: unknown, name: string): RingKey {
@@ -90,7 +90,7 @@ function isAsymmetric (algorithm: unknown): algorithm is AsymmetricAlgorithm {
 }
 
 /** Reads the `kid` of a key; its JWKs must not name another one. */
-function kidOf (name: string, ...given: unknown[]): string {
+export function kidOf (name: string, ...given: unknown[]): string {
   const [kid, ...others] = new Set(given.filter(kid => kid !== undefined))
   if (kid === undefined) throw flaw(`${name}.kid`, 'is required')
   if (others.length > 0) throw flaw(`${name}.kid`, 'must be the kid of its JWK')

@@ -111,7 +111,8 @@ function isOfType (key: KeyObject, type: string): boolean {
   return key.asymmetricKeyType === type && (type !== 'ec' || key.asymmetricKeyDetails!.namedCurve === 'prime256v1')
 }
 
-function holdsPrivate (value: unknown): boolean {
+/** Whether it is a private key, or a JWK with any member of one. */
+export function holdsPrivate (value: unknown): boolean {
   if (value instanceof KeyObject) return value.type === 'private'
   const pem = textOf(value)
   if (pem !== null) return pem.includes('PRIVATE KEY-----')

@@ -45,8 +45,12 @@ export function createKeyRing (secrets: readonly Buffer[], createKey: CreateKey)
   }
 }
 
-/** A ring of named keys: the first signs, and a token is verified by the one key that its `kid` names. */
-export function createNamedKeyRing (keys: RingKeys, createKey: CreateKey): NamedKeyRing {
+/**
+ * A ring of named keys: the first signs, and a token is verified by the one key that its `kid` names.
+ *
+ * @param noticeUnknown called for each token that names a key which is not in the ring; anybody can write such tokens
+ */
+export function createNamedKeyRing (keys: RingKeys, createKey: CreateKey, noticeUnknown?: () => void): NamedKeyRing {
   let current = putToWork(keys, createKey)
 
   return {
@@ -54,7 +58,7 @@ export function createNamedKeyRing (keys: RingKeys, createKey: CreateKey): Named
     get canSign () { return canSign(current.keys) },
     sign (claims) {
       if (!canSign(current.keys)) throw createFault('OPTION_INVALID', 'Option keys must begin with a private key for tokens to be issued.')
-      return current.first.sign(claims)
+      return current.first!.sign(claims)
     },
     keysFor (segment) {
       const own = current.byOwnHeader.get(segment)
@@ -62,6 +66,7 @@ export function createNamedKeyRing (keys: RingKeys, createKey: CreateKey): Named
       const header = parseSegment(segment)
       if (header === null || typeof header.kid !== 'string') return NONE
       const named = current.byKid.get(header.kid)
+      if (named === undefined) noticeUnknown?.()
       // The key determines the algorithm; the header must agree.
       if (named === undefined || header.alg !== named[0].algorithm) return NONE
       return asksForMore(header) ? NONE : named
@@ -76,7 +81,7 @@ function putToWork (keys: RingKeys, createKey: CreateKey) {
   const alone = keys.map(key => Object.freeze([createKey(key)] as const))
   return {
     keys,
-    first: alone[0]![0],
+    first: alone[0]?.[0],
     byKid: new Map(alone.map(named => [named[0].kid!, named])),
     byOwnHeader: new Map(alone.map(named => [headerOf(named[0]), named]))
   }

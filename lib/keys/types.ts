@@ -38,3 +38,16 @@ export interface AsymmetricKey extends Named {
 
 /** One key of the ring. */
 export type DualTokenKey = SymmetricKey | AsymmetricKey
+
+/** A read of a key set that is followed, as the diagnostics channel `fastify-dual-token:keys` publishes it. */
+export interface KeySetEvent {
+  /** Without its query. */
+  readonly url: string
+  readonly outcome: 'changed' | 'unchanged' | 'failed'
+  /** Of `failed`: why; otherwise null. */
+  readonly reason: string | null
+  /** How many keys are in use after it. */
+  readonly keys: number
+  /** How long it took. */
+  readonly milliseconds: number
+}

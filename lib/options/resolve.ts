@@ -8,6 +8,8 @@ import { readDuration } from './durations.ts'
 import { createFault } from '../errors.ts'
 import { readJwks, type JwksSettings } from './jwks.ts'
 import { canSign, isSymmetric, readKeys, type RingKeys } from '../keys/check.ts'
+import type { KeySetSettings } from '../keys/fetch-key-set.ts'
+import { keySetSettingsOf } from './remote-keys.ts'
 import { readRoutes, type RouteSettings } from './routes.ts'
 import { readSecret, secretFlaw } from '../keys/secret.ts'
 import { mustHaveDuty } from '../sessions/duties.ts'
@@ -19,12 +21,16 @@ import { RESERVED_CLAIMS } from '../tokens/user.ts'
 export interface Settings {
   /** Empty when there are keys. */
   readonly secrets: readonly Buffer[]
+  /** Null beside a secret; none as long as a key set that is followed has not been read. */
   readonly keys: RingKeys | null
+  /** The key set that is followed. */
+  readonly keySet: KeySetSettings | null
   readonly accessLifetime: number
   readonly refreshLifetime: number
   readonly userIdClaim: string
   readonly issuer: string | undefined
-  readonly audience: string | undefined
+  /** A list has two or more. */
+  readonly audience: string | readonly string[] | undefined
   readonly clockTolerance: number
   /** How far the clocks of two nodes may differ before they refuse each other's fresh tokens. */
   readonly skew: number
@@ -50,12 +56,14 @@ const Duration = Type.Union([Type.Number(), Type.String()], {
 /** Every option; each description ends the sentence "Option x must be …". */
 export const OptionSchemas: Readonly<Record<string, TSchema>> = {
   secret: Type.Union([Secret, Type.Array(Secret, { minItems: 1 })], { description: 'a string or a Buffer, or a list of them' }),
-  keys: Type.Array(Type.Any(), { minItems: 1, description: 'a list of at least one key' }),
+  keys: Type.Union([Type.Array(Type.Any(), { minItems: 1 }), Type.Object({})], { description: 'a list of at least one key, or remoteKeys(url, options)' }),
   accessExpiresIn: Duration,
   refreshExpiresIn: Duration,
   userIdClaim: Text('the name of a claim'),
   issuer: Text('a non-empty string'),
-  audience: Text('a non-empty string'),
+  audience: Type.Union([Type.String({ minLength: 1 }), Type.Array(Type.String({ minLength: 1 }), { minItems: 1, uniqueItems: true })], {
+    description: 'a non-empty string, or a list of different ones'
+  }),
   clockTolerance: Type.Number({ minimum: 0, maximum: 60, description: 'a number of seconds from 0 to 60' }),
   realm: Type.String({ pattern: '^[\\x20-\\x7e]+$', description: 'printable ASCII' }),
   cache: Type.Integer({ minimum: 0, maximum: 1_000_000, description: 'a whole number from 0 to 1000000' }),
@@ -76,9 +84,13 @@ export function resolveOptions (options: unknown): Settings {
     throw createFault('OPTION_INVALID', 'Option accessExpiresIn must be shorter than refreshExpiresIn.')
   }
   const clockTolerance = given.clockTolerance as number | undefined ?? 0
-  const keys = given.keys === undefined ? null : keysOf(given)
+  const keySet = keySetSettingsOf(given.keys)
+  const keys = given.keys === undefined ? null : keysOf(given, keySet)
   const jwks = given.jwks === undefined || given.jwks === false ? null : readJwks(given.jwks as true | object)
-  if (jwks !== null && (keys === null || isSymmetric(keys[0]))) {
+  if (jwks !== null && keySet !== null) {
+    throw createFault('OPTION_INVALID', 'Option jwks needs keys of this service: a key set that is followed is served by its publisher.')
+  }
+  if (jwks !== null && (keys === null || keys.some(isSymmetric))) {
     throw createFault('OPTION_INVALID', 'Option jwks needs asymmetric keys: nothing of a secret is public.')
   }
 
@@ -89,11 +101,12 @@ export function resolveOptions (options: unknown): Settings {
   return Object.freeze({
     secrets: keys === null ? secretsOf(given.secret) : [],
     keys,
+    keySet,
     accessLifetime,
     refreshLifetime,
     userIdClaim: userIdClaimOf(given.userIdClaim as string | undefined ?? 'user_id'),
     issuer: given.issuer as string | undefined,
-    audience: given.audience as string | undefined,
+    audience: audienceOf(given.audience as string | string[] | undefined),
     clockTolerance,
     skew: Math.max(clockTolerance, MIN_SKEW),
     realm: given.realm as string | undefined,
@@ -144,9 +157,15 @@ function userIdClaimOf (name: string): string {
   throw createFault('OPTION_INVALID', `Option userIdClaim must not be the reserved claim ${name}; of the registered names only sub will do.`)
 }
 
-function keysOf ({ keys, secret, routes }: Record<string, unknown>): RingKeys {
+/** A list of one is that one, so that its tokens are those of the string. */
+function audienceOf (audience: string | readonly string[] | undefined): Settings['audience'] {
+  if (!Array.isArray(audience)) return audience as string | undefined
+  return audience.length === 1 ? audience[0] : Object.freeze([...audience])
+}
+
+function keysOf ({ keys, secret, routes }: Record<string, unknown>, keySet: KeySetSettings | null): RingKeys {
   if (secret !== undefined) throw createFault('OPTION_INVALID', 'Option secret must not be set beside keys.')
-  const ring = readKeys(keys)
+  const ring = keySet === null ? readKeys(keys) : Object.freeze([])
   if (canSign(ring) || routes === undefined || routes === false) return ring
   throw createFault('OPTION_INVALID', 'Option routes needs keys that begin with a private one: these can only verify.')
 }

@@ -2,6 +2,7 @@
 import type { FastifyRequest, RouteShorthandOptions } from 'fastify'
 import type { Static, TSchema } from '@sinclair/typebox'
 import type { DualTokenKey } from '../keys/types.ts'
+import type { RemoteKeys } from './remote-keys.ts'
 import type { SessionEvent } from '../sessions/events.ts'
 import type { SessionStore } from '../sessions/store.ts'
 import type { DualTokenCookies, ExtractToken } from '../access/types.ts'
@@ -101,6 +102,14 @@ interface KeyOptions {
   jwks?: boolean | DualTokenJwks | undefined
 }
 
+interface RemoteKeyOptions {
+  /** Keys that another service publishes: nothing is issued here. */
+  keys: RemoteKeys
+  secret?: undefined
+  jwks?: false | undefined
+  routes?: false | undefined
+}
+
 interface OtherOptions<Body> {
   /** Default `'2h'`. */
   accessExpiresIn?: number | string | undefined
@@ -110,8 +119,8 @@ interface OtherOptions<Body> {
   userIdClaim?: string | undefined
   /** Set as `iss` on every token and required of every token. */
   issuer?: string | undefined
-  /** Set as `aud` on every token and required of every token. */
-  audience?: string | undefined
+  /** Set as `aud` on every token and required of every token; of a list, all are set and one is required. */
+  audience?: string | readonly string[] | undefined
   /** Seconds, 0 to 60; default 0. */
   clockTolerance?: number | undefined
   /** The realm of the `WWW-Authenticate` challenge. */
@@ -131,4 +140,4 @@ interface OtherOptions<Body> {
 }
 
 /** The options of `fastify.register(dualToken, options)`; durations are seconds or strings such as `'15m'`. */
-export type DualTokenOptions<Body = unknown> = (SecretOptions | KeyOptions) & OtherOptions<Body>
+export type DualTokenOptions<Body = unknown> = (SecretOptions | KeyOptions | RemoteKeyOptions) & OtherOptions<Body>

@@ -26,7 +26,8 @@ export interface ClaimSettings {
   /** How far the clocks of two nodes may differ before they refuse each other's fresh tokens. */
   readonly skew: number
   readonly issuer: string | undefined
-  readonly audience: string | undefined
+  /** A list has two or more. */
+  readonly audience: string | readonly string[] | undefined
   readonly userIdClaim: string
   /** Null: tokens carry no session. */
   readonly sessions: object | null
@@ -37,6 +38,8 @@ export type ValidateClaims = (payload: Payload | null, now: number | null) => Ve
 
 export function createValidateClaims (settings: ClaimSettings): ValidateClaims {
   const { accessLifetime, refreshLifetime, clockTolerance, skew, issuer, audience, userIdClaim, sessions } = settings
+
+  const audiences = audience === undefined ? null : new Set<unknown>(typeof audience === 'string' ? [audience] : audience)
 
   return function validateClaims (payload, now) {
     if (payload === null) return NOT_AN_OBJECT
@@ -50,7 +53,7 @@ export function createValidateClaims (settings: ClaimSettings): ValidateClaims {
     if (nbf !== undefined && !isFinite(nbf)) return BAD_NBF
     if (iat !== undefined && !isFinite(iat)) return BAD_IAT
     if (issuer !== undefined && iss !== issuer) return BAD_ISS
-    if (audience !== undefined && aud !== audience && !(Array.isArray(aud) && aud.includes(audience))) return BAD_AUD
+    if (audiences !== null && !isFor(aud, audiences)) return BAD_AUD
     if (typeof refresh !== 'boolean') return BAD_REFRESH
     if (!isUserId(claims[userIdClaim], userIdClaim)) return BAD_USER_ID
     if (sessions !== null && !hasSessionClaims(claims)) return BAD_SESSION
@@ -68,6 +71,11 @@ export function createValidateClaims (settings: ClaimSettings): ValidateClaims {
 
 function isFinite (value: unknown): value is number {
   return Number.isFinite(value)
+}
+
+/** Whether a token is for one of the audiences: its `aud` is one, or a list with one in it (RFC 7519 section 4.1.3). */
+function isFor (aud: unknown, audiences: ReadonlySet<unknown>): boolean {
+  return Array.isArray(aud) ? aud.some(one => audiences.has(one)) : audiences.has(aud)
 }
 
 /** Its prototype is empty and frozen, so that claims inherit nothing. An object without a prototype would be several times slower. */

@@ -13,7 +13,8 @@ export interface IssueSettings {
   readonly refreshLifetime: number
   readonly userIdClaim: string
   readonly issuer: string | undefined
-  readonly audience: string | undefined
+  /** A list has two or more. */
+  readonly audience: string | readonly string[] | undefined
   /** The clock in milliseconds. */
   readonly now: () => number
   /** Null: tokens go into no cookie. */

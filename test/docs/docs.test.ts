@@ -1,9 +1,10 @@
-// README.md and docs/*.md against the code: examples, links, and the table of the sessions option.
+// README.md and docs/*.md against the code: examples, links, and the tables of the sessions option and of remoteKeys.
 import { existsSync, readdirSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { test } from 'tap'
 import ts from 'typescript'
-import { memoryStore } from '../../lib/index.ts'
+import { memoryStore, remoteKeys } from '../../lib/index.ts'
+import { keySetSettingsOf } from '../../lib/options/remote-keys.ts'
 import { readSessions, SESSION_OPTION_NAMES } from '../../lib/options/sessions.ts'
 import type { SessionSettings } from '../../lib/sessions/settings.ts'
 import { readPage, valueOf } from '../support/markdown.ts'
@@ -56,5 +57,17 @@ test('the table of the sessions option names every member, and its defaults are 
     const sliding = name === 'maxLifetime' ? { sliding: true } : {}
     const settings = (more: object): SessionSettings => readSessions({ store, ...sliding, ...more }, 7200, 1_209_600)
     t.strictSame(settings({ [name!]: valueOf(text!) }), settings({}), `${name} is ${text}`)
+  }
+})
+
+test('the table of the options of remoteKeys names every option, and its defaults are the defaults', async t => {
+  const table = readPage('docs/keys.md').rows('Services that follow a key set', 'option of `remoteKeys`')
+  const settings = (more: object) => keySetSettingsOf(remoteKeys('https://id.example/', { algorithms: ['EdDSA'], ...more }))!
+  const { url, ...named } = settings({})
+  t.strictSame(table.map(([name]) => name).sort(), Object.keys(named).sort())
+  for (const [name, text] of table) {
+    if (text === 'required') continue
+    const value: unknown = text === 'globalThis.fetch' ? globalThis.fetch : valueOf(text!)
+    t.strictSame(settings({ [name!]: value }), settings({}), `${name} is ${text}`)
   }
 })

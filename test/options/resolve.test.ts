@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import { test } from 'tap'
-import { memoryStore } from '../../lib/index.ts'
+import { memoryStore, remoteKeys } from '../../lib/index.ts'
 import { resolveOptions } from '../../lib/options/resolve.ts'
 import { publicRingKey, ringKey } from '../support/key-pairs.ts'
 import { OTHER_SECRET, SECRET } from '../support/tokens.ts'
@@ -20,6 +20,7 @@ test('a secret is enough: everything else has a default', async t => {
   t.strictSame(resolveOptions({ secret: SECRET }), {
     secrets: [Buffer.from(SECRET)],
     keys: null,
+    keySet: null,
     accessLifetime: 7200,
     refreshLifetime: 1_209_600,
     userIdClaim: 'user_id',
@@ -91,6 +92,15 @@ test('the settings are frozen and share nothing with the options', async t => {
   }
 })
 
+test('a list of audiences is copied, and one of one is its string', async t => {
+  const audience = ['shop', 'orders']
+  const settings = resolveOptions({ secret: SECRET, audience })
+  audience.push('other')
+  t.strictSame(settings.audience, ['shop', 'orders'])
+  t.ok(Object.isFrozen(settings.audience))
+  t.equal(resolveOptions({ secret: SECRET, audience: ['shop'] }).audience, 'shop')
+})
+
 test('the options are never written to', async t => {
   const options = {
     secret: [SECRET, Buffer.from(OTHER_SECRET)],
@@ -127,7 +137,7 @@ test('an invalid option gives one sentence that says why', async t => {
     ...['exp', 'iat', 'nbf', 'iss', 'aud', 'jti', 'refresh', 'sid', 'gen', 'n', '__proto__'].map((name): [string, unknown[], string] =>
       ['userIdClaim', [name], `Option userIdClaim must not be the reserved claim ${name}; of the registered names only sub will do.`]),
     ['issuer', [null, '', 7, ['a'], /a/], 'Option issuer must be a non-empty string.'],
-    ['audience', [null, '', 7, ['a'], {}], 'Option audience must be a non-empty string.'],
+    ['audience', [null, '', 7, {}, [], [''], [7], ['a', ''], ['a', 'a'], [['a']]], 'Option audience must be a non-empty string, or a list of different ones.'],
     ['clockTolerance', [null, -1, 60.5, NaN, '10', '10s', true], 'Option clockTolerance must be a number of seconds from 0 to 60.'],
     ['realm', [null, '', 7, 'a\r\nb', 'shop\n', 'shöp', '\t'], 'Option realm must be printable ASCII.'],
     ['cache', [null, -1, 1.5, 1_000_001, Infinity, NaN, true, false, '100', {}], 'Option cache must be a whole number from 0 to 1000000.'],
@@ -152,7 +162,7 @@ test('an invalid option gives one sentence that says why', async t => {
     ['cookies', [null, 7, 'access', [], [true], login], 'Option cookies must be true, false or an object.'],
     ['cookies', [{ path: '/' }], 'Option cookies.path is not known.'],
     ['extract', [null, true, 'body', {}, []], 'Option extract must be a function that answers the text of a token, or null.'],
-    ['keys', [[], {}, 'k1', null, 7], 'Option keys must be a list of at least one key.'],
+    ['keys', [[], 'k1', null, 7, remoteKeys], 'Option keys must be a list of at least one key, or remoteKeys(url, options).'],
     ['keys', [[ringKey('EdDSA', 'k1')], [7]], 'Option secret must not be set beside keys.'],
     ['jwks', ['/keys', 1, null], 'Option jwks must be true, false or an object.'],
     ['jwks', [{ path: 7 }], 'Option jwks.path must be a string that begins with a slash.'],
@@ -195,6 +205,12 @@ test('keys replace the secret, and can be published', async t => {
   t.same(settings.keys!.map(({ kid, algorithm }) => [kid, algorithm]), [['k1', 'EdDSA'], ['k2', 'ES256']])
   t.strictSame(settings.jwks, { path: '/.well-known/jwks.json', maxAge: 300 })
   t.equal(resolveOptions({ secret: SECRET, jwks: false }).jwks, null)
+})
+
+test('an object that remoteKeys has not made is no list of keys', async t => {
+  for (const keys of [{}, { keys: [publicRingKey('EdDSA', 'k1')] }, { url: 'https://id.example/' }]) {
+    t.throws(() => resolveOptions({ keys }), { code: 'FST_DUAL_TOKEN_OPTION_INVALID', message: 'Option keys must be a list of at least one key.' })
+  }
 })
 
 test('keys that can only verify work without routes', async t => {

@@ -1,10 +1,11 @@
 // What others wrote: jose verifies our tokens through the key set, and its tokens are verified here.
 import { createLocalJWKSet, createRemoteJWKSet, exportJWK, exportPKCS8, exportSPKI, generateKeyPair, jwtVerify, SignJWT, type JWTPayload } from 'jose'
 import { test } from 'tap'
-import type { AsymmetricKey } from '../../lib/index.ts'
+import { remoteKeys, type AsymmetricKey } from '../../lib/index.ts'
 import { runCommand } from '../../lib/cli/keygen.ts'
 import { bearer, createApp } from '../support/app.ts'
 import { ALGORITHMS, publicRingKey, ringKey } from '../support/key-pairs.ts'
+import { createPublisher, until } from '../support/publisher.ts'
 import { ACCESS_LIFETIME, accessClaims, NOW, type Payload, REFRESH_LIFETIME, refreshClaims, SECRET } from '../support/tokens.ts'
 import { listen } from '../support/wire.ts'
 
@@ -98,3 +99,33 @@ test('a second server, which has read the key set and can only verify, guards ro
     t.equal((await second.inject({ url: '/renewal', headers: bearer(refresh) })).statusCode, 200)
   }
 })
+
+test('a server that follows the key set we serve takes our tokens, through a roll of keys', async t => {
+  const { app: signIn } = await createApp(t, { keys: ALGORITHMS.map(algorithm => ringKey(algorithm, algorithm)), jwks: true, ...ADDRESSED })
+  const url = `http://127.0.0.1:${await listen(signIn)}/.well-known/jwks.json`
+  const { app } = await createApp(t, { keys: remoteKeys(url, { algorithms: ALGORITHMS, maxAge: '1d', cooldown: '1h' }), routes: false, ...ADDRESSED })
+  await app.ready()
+  const statusOf = async (token: string) => (await app.inject({ url: '/me', headers: bearer(token) })).statusCode
+  for (const algorithm of ALGORITHMS) {
+    signIn.dualToken.setKeys([ringKey(algorithm, algorithm)])
+    t.equal(await statusOf((await signIn.dualToken.issueTokens({ user_id: 7 })).token), 200, algorithm)
+  }
+  signIn.dualToken.setKeys([ringKey('ES256', 'next', 1)])
+  const { token } = await signIn.dualToken.issueTokens({ user_id: 7 })
+  t.equal(await statusOf(token), 401)
+  await until(async () => await statusOf(token) === 200)
+})
+
+for (const algorithm of ALGORITHMS) {
+  test(`${algorithm}: a server that follows a key set made by jose takes the tokens of jose`, async t => {
+    const { privateKey, publicKey } = await generateKeyPair(algorithm, { extractable: true })
+    const jwk = await exportJWK(publicKey)
+    for (const members of [{ kid: 'k1', alg: algorithm, use: 'sig' }, { kid: 'k1', key_ops: ['verify'] }, { kid: 'k1' }]) {
+      const publisher = await createPublisher(t, { ...jwk, ...members }, { ...await exportJWK(privateKey), kid: 'private' })
+      const { app } = await createApp(t, { keys: remoteKeys(publisher.url, { algorithms: [algorithm] }), routes: false })
+      const sign = (kid: string) => new SignJWT(accessClaims() as JWTPayload).setProtectedHeader({ alg: algorithm, kid }).sign(privateKey)
+      t.same((await app.inject({ url: '/me', headers: bearer(await sign('k1')) })).json().user, accessClaims())
+      t.equal((await app.inject({ url: '/me', headers: bearer(await sign('private')) })).statusCode, 401)
+    }
+  })
+}

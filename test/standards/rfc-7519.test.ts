@@ -34,6 +34,20 @@ test('section 4.1.3: aud is the audience, or a list with the audience in it', as
   }
 })
 
+test('section 4.1.3: a token for several audiences is good for each of them', async t => {
+  const { app: signIn } = await createApp(t, { audience: ['orders', 'stock'] })
+  const { token, refresh_token: refresh } = await signIn.dualToken.issueTokens({ user_id: 7 })
+  for (const issued of [token, refresh]) t.same(claimsIn(issued).aud, ['orders', 'stock'])
+  for (const audience of ['orders', 'stock', ['stock'], ['stock', 'orders'], ['stock', 'billing']]) {
+    const { app } = await createApp(t, { audience })
+    for (const issued of [token, refresh]) t.equal(app.dualToken.verifyToken(issued).user_id, 7, JSON.stringify(audience))
+  }
+  for (const audience of ['billing', ['billing', 'search'], 'orders,stock']) {
+    const { app } = await createApp(t, { audience })
+    t.throws(() => app.dualToken.verifyToken(token), INVALID, JSON.stringify(audience))
+  }
+})
+
 test('iss and aud are ignored unless configured', async t => {
   const { app } = await createApp(t)
   for (const more of [{ iss: 'them' }, { aud: 'others' }, { iss: 7, aud: null }]) {

@@ -1,5 +1,5 @@
 // A server with the plugin, one route per guard, the ready routes and a clock that stands still until it is moved.
-import Fastify, { type FastifyInstance } from 'fastify'
+import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import type { Test } from 'tap'
 import { dualToken, type DualTokenOptions } from '../../lib/index.ts'
 import { NOW, SECRET } from './tokens.ts'
@@ -32,9 +32,9 @@ export type AppOptions = { [Name in keyof DualTokenOptions]?: DualTokenOptions[N
  * Open `GET /open`, `GET /me` for access tokens and `GET /renewal` for refresh tokens each answer `{ user: request.user }`;
  * `POST` and `PUT /authorizations` know the user 7 by the password `good`. Closed when the test ends.
  */
-export async function createApp (t: Test, options: AppOptions = {}): Promise<App> {
+export async function createApp (t: Test, options: AppOptions = {}, server: FastifyServerOptions = {}): Promise<App> {
   const clock = createClock()
-  const app = Fastify()
+  const app = Fastify(server)
   t.teardown(() => app.close())
 
   await app.register(dualToken, {

@@ -109,6 +109,30 @@ test('issuer and audience are required when configured', async t => {
   for (const [iss, aud, expected] of cases) t.equal(outcome(judge(accessClaims({ iss, aud }))), expected, JSON.stringify({ iss, aud }))
 })
 
+test('of a list of audiences one is enough', async t => {
+  const judge = judgeWith({ audience: ['shop', 'orders'] })
+  const cases: Array<[unknown, string]> = [
+    ['shop', 'good'],
+    ['orders', 'good'],
+    [['orders'], 'good'],
+    [['other', 'orders'], 'good'],
+    [['shop', 'orders'], 'good'],
+    [undefined, 'INVALID aud'],
+    [null, 'INVALID aud'],
+    ['other', 'INVALID aud'],
+    ['shop orders', 'INVALID aud'],
+    ['shop,orders', 'INVALID aud'],
+    ['Shop', 'INVALID aud'],
+    ['0', 'INVALID aud'],
+    ['size', 'INVALID aud'],
+    [[], 'INVALID aud'],
+    [['other'], 'INVALID aud'],
+    [[['shop', 'orders']], 'INVALID aud'],
+    [{ shop: 'shop' }, 'INVALID aud']
+  ]
+  for (const [aud, expected] of cases) t.equal(outcome(judge(accessClaims({ aud }))), expected, JSON.stringify(aud))
+})
+
 test('issuer and audience are ignored when not configured', async t => {
   for (const value of ['anybody', null, 7, {}, []]) {
     t.equal(outcome(judgeWith()(accessClaims({ iss: value, aud: value }))), 'good', JSON.stringify(value))

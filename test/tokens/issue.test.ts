@@ -42,6 +42,12 @@ test('issuer and audience are set on both tokens when configured', async t => {
   }
 })
 
+test('of a list of audiences all are set; a list of one is issued as the string', async t => {
+  const { token, refresh_token: refreshed } = issueWith({ audience: ['shop', 'orders'] })({ user_id: 7 }, true)
+  for (const claims of [claimsIn(token), claimsIn(refreshed)]) t.strictSame(claims.aud, ['shop', 'orders'])
+  t.strictSame(issueWith({ audience: ['shop'] })({ user_id: 7 }, true), issueWith({ audience: 'shop' })({ user_id: 7 }, true))
+})
+
 test('the claims of the user are carried in both tokens and cannot widen them', async t => {
   const { token } = issueWith()({ user_id: 7, role: 'member', nested: { exp: 0 } }, false)
   t.strictSame(claimsIn(token), accessClaims({ role: 'member', nested: { exp: 0 } }))

@@ -1,7 +1,7 @@
 // The options, as programs with exactOptionalPropertyTypes pass them.
 import { generateKeyPairSync } from 'node:crypto'
 import Fastify from 'fastify'
-import dualToken, { dualToken as named, memoryStore, type DualTokenError, type DualTokenErrorCode, type DualTokenKey, type DualTokenOptions } from 'fastify-dual-token'
+import dualToken, { dualToken as named, memoryStore, remoteKeys, type DualTokenError, type DualTokenErrorCode, type DualTokenKey, type DualTokenOptions, type KeySetEvent } from 'fastify-dual-token'
 import { assert, type Equals } from './equals.ts'
 
 const secret = 'x'.repeat(32)
@@ -25,6 +25,7 @@ fastify.register(dualToken, {
   routes: false,
   now: Date.now
 })
+fastify.register(dualToken, { secret, audience: ['shop', 'orders'] as const })
 fastify.register(dualToken, () => ({ secret }))
 fastify.register(dualToken, { secret, sessions: { store: memoryStore(), maxPerUser: 3, whenFull: 'refuse' } })
 fastify.register(dualToken, { secret, sessions: { store: memoryStore(), maxPerUser: undefined, whenFull: undefined } })
@@ -58,6 +59,27 @@ fastify.register(dualToken, { keys: [{ kid: process.env.JWT_KID, algorithm: 'HS2
 const keys: readonly DualTokenKey[] = [{ kid: 'k1', algorithm: 'RS256', publicKey: '-----BEGIN PUBLIC KEY-----' }]
 fastify.dualToken.setKeys(keys)
 
+const followed = remoteKeys('https://id.example/.well-known/jwks.json', { algorithms: ['EdDSA', 'ES256'] })
+remoteKeys(new URL('https://id.example/'), { algorithms: ['RS256'] as const, maxAge: '10m', cooldown: 30, timeout: process.env.KEYS_TIMEOUT, fetch })
+fastify.register(dualToken, { keys: followed, issuer: 'https://id.example', routes: false, jwks: false })
+export const ofKeySet: DualTokenOptions = { keys: followed, sessions: undefined }
+export function explainRead ({ outcome, reason, keys, milliseconds }: KeySetEvent): string {
+  assert<Equals<typeof outcome, 'changed' | 'unchanged' | 'failed'>>()
+  return `${outcome} ${reason ?? ''} ${keys + milliseconds}`
+}
+
+// @ts-expect-error a key set is published by its publisher
+fastify.register(dualToken, { keys: followed, jwks: true })
+// @ts-expect-error nothing is issued where a key set is followed
+fastify.register(dualToken, { keys: followed, routes: { login: () => null } })
+// @ts-expect-error its keys cannot be set
+fastify.dualToken.setKeys(followed)
+// @ts-expect-error not any object
+fastify.register(dualToken, { keys: { url: 'https://id.example/' } })
+// @ts-expect-error the service names the algorithms
+remoteKeys('https://id.example/')
+// @ts-expect-error nobody publishes a secret
+remoteKeys('https://id.example/', { algorithms: ['HS256'] })
 // @ts-expect-error either a secret or keys are required
 fastify.register(dualToken, {})
 // @ts-expect-error not both
