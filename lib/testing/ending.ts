@@ -1,7 +1,10 @@
 // The contract of `revoke`: one session ended, once and for ever.
 import assert from 'node:assert/strict'
 import { createRandom } from '../tokens/session-claims.ts'
-import { assertGranted, newUserNumber, type Setting } from './setting.ts'
+import { assertGranted, newSession, newUserNumber, type Setting } from './setting.ts'
+
+const MINUTE = 60_000
+const DAY = 86_400_000
 
 export const endingCases = {
   async 'a revoked session is ended for ever' ({ create, rotate, revoke, assertEnded }: Setting) {
@@ -68,6 +71,35 @@ export const endingCases = {
     for (const session of [revoked, reused, ofUser]) await assertEnded(session)
     await makeRoom()
     await create()
+  },
+
+  async 'what a process remembers is told again: sessions that live, have expired, are ended or unknown, several times at once' (setting: Setting) {
+    const { create, revoke, pass, readFeed, assertEnded, assertUntouched } = setting
+    const { cursor } = await readFeed()
+    // As after a restored backup, the store believes that the first one lives.
+    const [living, ended, untold] = [await create(), await create(), await create()]
+    const expired = await create({ expiresAt: living.createdAt + 1 })
+    await pass(1)
+    await revoke(ended.id)
+    const ids = [living.id, ended.id, expired.id, createRandom()]
+    assert.deepEqual(await Promise.all([...ids, ...ids, ...ids].map(id => revoke(id))), Array(12).fill(true))
+    for (const from of [null, cursor]) {
+      const told = (await readFeed(from)).ids
+      assert.deepEqual(ids.map(id => told.has(id)), [true, true, true, true], 'the feed tells of each')
+    }
+    for (const session of [living, ended]) await assertEnded(session)
+    await assertUntouched(untold)
+  },
+
+  async 'what is ended stays ended when the clock steps back' (setting: Setting) {
+    const { create, revoke, revokeUser, pass, store, userId, context, assertEnded } = setting
+    const [revoked, ofUser] = [await create({ userId: createRandom() }), await create()]
+    await revoke(revoked.id)
+    await revokeUser()
+    await pass(-DAY)
+    for (const session of [revoked, ofUser]) await assertEnded(session)
+    const late = newSession(userId, context().now)
+    assert.equal(await store.create(late, { ...context(), elapsed: MINUTE }), false, 'a sign-in that began before is refused')
   },
 
   async 'the feed is told of an unknown session, unless it must exist' ({ userId, revoke, readFeed }: Setting) {

@@ -1,3 +1,4 @@
+import cluster from 'node:cluster'
 import { inspect } from 'node:util'
 import { test } from 'tap'
 import { memoryStore } from '../../lib/index.ts'
@@ -7,6 +8,8 @@ import { node, start } from '../support/server-process.ts'
 const store = memoryStore()
 const ACCESS = 7200
 const REFRESH = 1_209_600
+const IN_A_WORKER = 'Option sessions.store must not be memoryStore() in a worker of node:cluster, for each worker would know its own sessions alone: ' +
+  'take sqliteStore, postgresStore or redisStore.'
 
 test('a store is enough: everything else has a default, durations in milliseconds', async t => {
   t.strictSame(readSessions({ store }, ACCESS, REFRESH), {
@@ -152,11 +155,14 @@ test('in a worker of node:cluster the memory store is refused, and one that othe
   t.equal(await ended, 0)
   t.strictSame(log.map(line => JSON.parse(line)), [
     { isWorker: false, memory: 'ready', shared: 'ready' },
-    {
-      isWorker: true,
-      memory: 'Option sessions.store must not be memoryStore() in a worker of node:cluster, for each worker would know its own sessions alone: ' +
-        'take sqliteStore, postgresStore or redisStore.',
-      shared: 'ready'
-    }
+    { isWorker: true, memory: IN_A_WORKER, shared: 'ready' }
   ])
+})
+
+test('a store of one process is refused by what node:cluster says of this one', async t => {
+  const { isWorker } = cluster
+  t.teardown(() => Object.assign(cluster, { isWorker }))
+  Object.assign(cluster, { isWorker: true })
+  t.throws(() => readSessions({ store }, ACCESS, REFRESH), { code: 'FST_DUAL_TOKEN_OPTION_INVALID', message: IN_A_WORKER })
+  t.doesNotThrow(() => readSessions({ store: { ...store, inProcess: false } }, ACCESS, REFRESH))
 })
