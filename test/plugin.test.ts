@@ -22,7 +22,7 @@ async function statusOf (app: FastifyInstance, url: string, token: string): Prom
 
 test('the package exports the plugin under two names, and the helpers for its options', async t => {
   t.strictSame(Object.keys(publicNames).sort(), [
-    'decideRotation', 'default', 'defineRoutes', 'dualToken', 'loginRequired', 'memoryStore', 'redisStore', 'refreshRequired', 'remoteKeys', 'withDualToken'
+    'decideLimit', 'decideRotation', 'default', 'defineRoutes', 'dualToken', 'isDisplaced', 'loginRequired', 'memoryStore', 'redisStore', 'refreshRequired', 'remoteKeys', 'withDualToken'
   ])
   t.equal(publicNames.default, publicNames.dualToken)
 })

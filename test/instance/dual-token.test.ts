@@ -244,7 +244,7 @@ test('an id of a database is taken as JSON carries it, by whatever takes an id',
 test('a BigInt is refused with a sentence that says what to do', async t => {
   const { app } = await createSessionApp(t, { routes: { login: () => null, loadUser: () => ({ user_id: 7n as unknown as number }) } })
   const { issueTokens, listSessions, refreshTokens, revokeUser } = app.dualToken
-  const sentence = { code: 'FST_DUAL_TOKEN_USER_INVALID', message: /hand a BigInt over as a string/ }
+  const sentence = { code: 'FST_DUAL_TOKEN_USER_INVALID', message: /pass a BigInt as a string/ }
   const id = 7n as unknown as number
   await t.rejects(issueTokens({ user_id: id }), sentence)
   await t.rejects(listSessions(id), sentence)
