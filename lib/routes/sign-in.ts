@@ -29,10 +29,12 @@ export function createSignIn ({ settings, issue, sessions, createRefusal }: Sign
     const claims = claimsOf(user, userIdClaim)
     if (sessions === null) return issue(claims, needRefreshToken)
 
-    const session = createSessionClaims(now(), needRefreshToken ? refreshLifetime : accessLifetime)
+    const userId = claims[userIdClaim] as UserId
+    const id = sessions.settings.store.newSessionId?.(userId)
+    const session = createSessionClaims(now(), needRefreshToken ? refreshLifetime : accessLifetime, id)
     // Signs before it creates the session, so that claims that do not fit a token leave no session behind.
     const reply = issue(claims, needRefreshToken, session)
-    const created = await sessions.create(session, claims[userIdClaim] as UserId, client, startedAt)
+    const created = await sessions.create(session, userId, client, startedAt)
     if (created !== 'created') throw createRefusal('LOGIN_REFUSED', 'the user was revoked during the sign-in')
     return reply
   }

@@ -23,9 +23,9 @@ export function createRandom (): string {
 }
 
 /** Makes the claims of a new session. Its refresh token expires after `lifetime` seconds. */
-export function createSessionClaims (now: number, lifetime: number): SessionClaims {
+export function createSessionClaims (now: number, lifetime: number, sid = createRandom()): SessionClaims {
   const issuedAt = Math.floor(now / 1000) * 1000
-  return { sid: createRandom(), gen: 0, nonce: createRandom(), now, issuedAt, expiresAt: issuedAt + lifetime * 1000 }
+  return { sid, gen: 0, nonce: createRandom(), now, issuedAt, expiresAt: issuedAt + lifetime * 1000 }
 }
 
 /** Hashes a nonce for the store: neither a leaked store nor a leaked signing key is enough to make a refresh token. */
