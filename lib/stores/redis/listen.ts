@@ -1,5 +1,5 @@
 // A second connection and a channel → its messages, for as long as the connection can be kept up. Polling goes on beside it.
-import type { IoredisSubscriber, NodeRedisSubscriber } from './client.ts'
+import type { IoredisSubscriber, NodeRedisSubscriber } from './shapes.ts'
 
 const PAUSE = 1000
 

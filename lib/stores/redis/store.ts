@@ -2,12 +2,13 @@
 import { randomUUID } from 'node:crypto'
 import { createFault } from '../../errors.ts'
 import type { Creation, LimitReached, Rotation, SessionRecord, SessionStore } from '../../sessions/store.ts'
-import { type Argument, createConnection, type RedisClient } from './client.ts'
+import { createConnection } from './client.ts'
 import { createReadFeed } from './feed.ts'
 import { createPlaces, ownerOf, type PlacesOptions } from './places.ts'
 import { packClient, packHash, packRecord, unpackRecord } from './record.ts'
 import { REAUTHENTICATE, ROTATE } from './rotate.ts'
 import * as scripts from './scripts.ts'
+import type { Argument, RedisClient } from './shapes.ts'
 
 const BATCH = 500
 /** How often a sign-in at the limit of its user is tried: each time, another sign-in of the same user was quicker. */
