@@ -37,25 +37,25 @@ export interface PlacesOptions {
 }
 
 /** @throws TypeError, RangeError */
-export function createPlaces ({ prefix = 'dual-token:', shards: given }: PlacesOptions, isCluster: boolean): Places {
+export function createPlaces ({ prefix = 'dual-token:', shards }: PlacesOptions, isCluster: boolean): Places {
   if (typeof prefix !== 'string') throw new TypeError('prefix must be a string.')
   if (EMPTY_HASH_TAG.test(prefix)) throw new TypeError('prefix must not have an empty hash tag.')
   const hasBrace = prefix.includes('{')
-  const count = given ?? (isCluster && !hasBrace ? 16 : 1)
+  const count = shards === undefined ? (isCluster && !hasBrace ? 16 : 1) : shards
   if (!Number.isInteger(count) || count < 1 || count > MOST_SHARDS) throw new RangeError(`shards must be a whole number from 1 to ${MOST_SHARDS}.`)
   if (hasBrace && count > 1) throw new TypeError('prefix must not have a hash tag with more than one shard: it would keep all of them in one slot.')
 
   const bases = HASH_TAG.test(prefix) ? [prefix] : tagsOf(count).map(tag => `${prefix}{${tag}}:`)
-  const shards = bases.map(createShard)
+  const made = bases.map(createShard)
   const indexOfUser = (owner: Buffer): number => owner.readUInt32BE() % count
 
   return {
-    shards,
+    shards: made,
     channel: `${prefix}revoked`,
     count: `${prefix}shards`,
-    ofUser: owner => shards[indexOfUser(owner)]!,
+    ofUser: owner => made[indexOfUser(owner)]!,
     // An unknown character counts as the first digit.
-    ofSession: id => shards[Math.max(0, DIGITS.indexOf(id.charAt(0))) % count]!,
+    ofSession: id => made[Math.max(0, DIGITS.indexOf(id.charAt(0))) % count]!,
     newSessionId: userId => DIGITS.charAt(indexOfUser(ownerOf(userId))) + createRandom().slice(0, 21)
   }
 }

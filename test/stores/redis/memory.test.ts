@@ -15,7 +15,7 @@ const CONTEXT = { now: NOW, revocationTtl: 7_260_000 }
 const USER_AGENT = 'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36'.slice(0, 110).padEnd(110, ' ')
 
 for (const shards of [1, 16]) {
-  test(`a session takes at most ${MOST} bytes of Redis, its index included, with ${shards} ${shards === 1 ? "shard" : "shards"}`, { skip: withoutServer }, async t => {
+  test(`a session takes at most ${MOST} bytes of Redis, its index included, with ${shards} ${shards === 1 ? 'shard' : 'shards'}`, { skip: withoutServer }, async t => {
     const server = await startRedis(t)
     const client = await server.connect()
     const used = async (): Promise<number> => Number(/used_memory:(\d+)/.exec(await client.info('memory'))![1])
@@ -28,8 +28,20 @@ for (const shards of [1, 16]) {
     }
     const rotate = async ({ id, userId, nonceHash }: Awaited<ReturnType<typeof signIn>>): Promise<void> => {
       const { outcome } = await store.rotate({
-        ...CONTEXT, now: NOW + 1000, sessionId: id, userId, nonceHash, generation: 0, rotate: true, grace: 0, recovery: 0, clockTolerance: 0,
-        sliding: { lifetime: 2_000_000_000, maxLifetime: 9_000_000_000 }, jkt: null, ip: '198.51.100.201', userAgent: USER_AGENT
+        ...CONTEXT,
+        now: NOW + 1000,
+        sessionId: id,
+        userId,
+        nonceHash,
+        generation: 0,
+        rotate: true,
+        grace: 0,
+        recovery: 0,
+        clockTolerance: 0,
+        sliding: { lifetime: 2_000_000_000, maxLifetime: 9_000_000_000 },
+        jkt: null,
+        ip: '198.51.100.201',
+        userAgent: USER_AGENT
       })
       assert.equal(outcome, 'rotated')
     }
