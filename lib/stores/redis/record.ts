@@ -48,7 +48,10 @@ export function unpackRecord (id: string, userId: UserId, bytes: Buffer): Sessio
   const flags = bytes.readUInt8()
   const instant = (offset: number): number => bytes.readUIntBE(offset, 6)
   let at: number = AT.rest
-  const take = (length: number): Buffer => bytes.subarray(at, at += length)
+  const take = (length: number): Buffer => {
+    at += length
+    return bytes.subarray(at - length, at)
+  }
   const takeNumber = (length: number): number => take(length).readUIntBE(0, length)
   const has = (flag: number): boolean => (flags & flag) !== 0
 

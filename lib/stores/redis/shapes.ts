@@ -27,7 +27,7 @@ export interface NodeRedisCall {
   arguments: Array<string | Buffer>
 }
 
-/** The part of a client of node-redis 5 or 6 (single server, Sentinel's master, pool or Cluster) that the store uses. */
+/** The part of a client of node-redis 5 or 6 (single server, pool or Cluster) that the store uses. */
 export interface NodeRedisClient {
   evalSha (sha: string, call: NodeRedisCall): Promise<unknown>
   eval (script: string, call: NodeRedisCall): Promise<unknown>

@@ -1,11 +1,14 @@
-// The clients of other libraries: what each makes of a server that is not there, and how each listens.
+// The clients of each library: what each makes of a server that is not there, and how each listens.
+import { readFileSync } from 'node:fs'
 import { createClient, createClientPool } from 'redis'
 import { test, type Test } from 'tap'
 import { redisStore, type NodeRedisClient, type RedisClient, type SessionStore } from '../../../lib/index.ts'
+import { runStoreContract } from '../../../lib/testing/index.ts'
 import { newSession } from '../../../lib/testing/setting.ts'
 import { createRandom } from '../../../lib/tokens/session-claims.ts'
 import { createSessionApp, createToldStore, outcomeOf } from '../../support/session-app.ts'
-import { openRedis, startRedis, withoutRedis, withoutServer } from '../../support/redis.ts'
+import { keysOf, openRedis, startRedis, withoutRedis, withoutServer } from '../../support/redis.ts'
+import { backdate, keysFor } from '../../support/redis-record.ts'
 import { until } from '../../support/redis-cluster.ts'
 
 const NOW = 1_750_000_000_000
@@ -127,4 +130,61 @@ test('a session whose id is of another shard is refused', { skip: withoutRedis }
   const id = store.newSessionId!('a')
   const other = (id.charAt(0) === 'A' ? 'B' : 'A') + id.slice(1)
   await t.rejects(store.create(newSession('a', NOW, { id: other }), { ...CONTEXT, elapsed: 0 }), { message: 'the id of the session is not of newSessionId' })
+})
+
+test('where a session has ended, its place in the index is no matter: what cannot be taken out now is taken out by the next list', { skip: withoutServer }, async t => {
+  const server = await startRedis(t)
+  const client = await server.connect()
+  const store = redisStore(client)
+  const session = newSession('a', NOW, { id: store.newSessionId!('a') })
+  await store.create(session, { ...CONTEXT, elapsed: 0 })
+  await client.call('ACL', 'SETUSER', 'default', '-zrem')
+  t.equal(await store.revoke({ sessionId: session.id, mustExist: true, ...CONTEXT }), true)
+  await client.call('ACL', 'SETUSER', 'default', '+zrem')
+  t.equal(await client.zcard(keysFor().index('a')), 1)
+  t.strictSame(await store.list({ userId: 'a', ...CONTEXT }), [])
+  t.equal(await client.zcard(keysFor().index('a')), 0)
+})
+
+test('a sign-in that others of the same user overtake again and again is given up', { skip: withoutRedis }, async t => {
+  const { client, prefix } = await openRedis(t)
+  let calls = 0
+  const overtaken = Object.assign(Object.create(client) as typeof client, {
+    evalsha: async () => {
+      calls++
+      return ['name', createRandom()]
+    }
+  })
+  const store = redisStore(overtaken, { prefix })
+  const session = newSession('a', NOW, { id: store.newSessionId!('a') })
+  await t.rejects(store.create(session, { ...CONTEXT, elapsed: 0, limit: { max: 1, whenFull: 'refuse' } }), { message: 'too many sign-ins of one user at once' })
+  t.equal(calls, 100)
+})
+
+test('the permissions that docs/stores.md names are enough', { skip: withoutServer }, async t => {
+  const server = await startRedis(t)
+  const admin = await server.connect()
+  const [, block] = /```\nACL SETUSER ([^`]+)```/.exec(readFileSync(new URL('../../../docs/stores.md', import.meta.url), 'utf8'))!
+  const words = block!.trim().split(/\s+/)
+  await admin.call('ACL', 'SETUSER', ...words)
+  for (const client of [
+    await server.connect({ username: words[0]!, password: 'secret' }),
+    createClient({ url: server.url, username: words[0]!, password: 'secret' })
+  ]) {
+    if ('isReady' in client) {
+      await client.connect()
+      t.teardown(() => client.destroy())
+    }
+    const store = redisStore(client)
+    await store.open!()
+    const heard = new Set<string>()
+    const unsubscribe = store.subscribe!(ids => { for (const id of ids) heard.add(id) })
+    await hearsOne(store, heard)
+    unsubscribe()
+    await runStoreContract(() => redisStore(client, { prefix: `dual-token:${createRandom()}:` }), {
+      backdate: async (store, id, milliseconds) => {
+        for (const key of await keysOf(admin, `*:s:${id}`)) await backdate(admin, key, milliseconds)
+      }
+    })
+  }
 })

@@ -135,7 +135,7 @@ test('a Cluster of three masters', { skip: withoutCluster }, async t => {
       // Those that move come again and again.
       const rotations = Promise.all([
         inTurns(sessions.filter(session => !moving.includes(session)), rotate),
-        ...moving.map(async session => { do await rotate(session); while (!isMoved) })
+        ...moving.map(session => until(async () => await rotate(session).then(() => isMoved)))
       ])
       await to.client.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', from.id)
       await from.client.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', to.id)
