@@ -14,10 +14,9 @@ export function tagsOf (count: number): string[] {
 }
 
 function tagNear (slot: number, distance: number): string {
-  for (let number = 0; ; number++) {
-    const tag = number.toString(36)
-    if (Math.abs(slotOf(tag) - slot) <= distance) return tag
-  }
+  let number = 0
+  while (Math.abs(slotOf(number.toString(36)) - slot) > distance) number++
+  return number.toString(36)
 }
 
 /** The slot of a hash tag: CRC16 (XMODEM) of its bytes, modulo 16,384, as the Redis Cluster specification says. */
