@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { createRandom, isSessionId } from '../tokens/session-claims.ts'
 import type { LimitReached, SessionLimit, SessionRecord, StoreDuty } from '../sessions/store.ts'
-import { assertGranted, GRACE, LIFETIME, newSession, RECOVERY, type Setting } from './setting.ts'
+import { assertGranted, GRACE, LIFETIME, RECOVERY, type Setting } from './setting.ts'
 
 /** A duty, or the optional method that carries it. */
 export type OptionalDuty = StoreDuty | 'reauthenticate' | 'newSessionId'
@@ -11,8 +11,8 @@ const KEY = 'thumbprint of the key'
 const ROUNDS = 10
 
 /** Presents a new session of the case's user to a limit. */
-async function createWithin ({ store, userId, context }: Setting, limit: SessionLimit, more?: Partial<SessionRecord>) {
-  const session = newSession(userId, context().now, more)
+async function createWithin ({ store, newSession, context }: Setting, limit: SessionLimit, more?: Partial<SessionRecord>) {
+  const session = newSession(more)
   return { session, result: await store.create(session, { ...context(), elapsed: 0, limit }) }
 }
 
@@ -75,18 +75,18 @@ const limitCases = {
   },
 
   async 'a sign-in that began before revokeUser is refused, limit or not' (setting: Setting) {
-    const { store, userId, context } = setting
+    const { store, newSession, context } = setting
     await setting.revokeUser()
-    const session = newSession(userId, context().now)
+    const session = newSession()
     assert.equal(await store.create(session, { ...context(), elapsed: 60_000, limit: { max: 1, whenFull: 'end_oldest' } }), false)
   },
 
   async '50 sign-ins at once with a limit of 3 leave 3' (setting: Setting) {
-    const { store, context, list } = setting
+    const { list } = setting
     for (const whenFull of ['end_oldest', 'refuse'] as const) {
       for (let round = 0; round < ROUNDS; round++) {
         const userId = createRandom()
-        const results = await Promise.all(Array.from({ length: 50 }, () => createWithin({ ...setting, userId, store, context }, { max: 3, whenFull })))
+        const results = await Promise.all(Array.from({ length: 50 }, () => createWithin(setting, { max: 3, whenFull }, { userId })))
         const kept = results.filter(({ result }) => result === true || (result as LimitReached).kept)
         const ended = results.flatMap(({ result }) => typeof result === 'boolean' ? [] : result.ended)
         assert.equal((await list(userId)).length, 3)
@@ -134,10 +134,10 @@ const exceptCases = {
     assertGranted(await setting.rotate(spared, 0), 'rotated')
   },
 
-  async 'revokeUser with a session to spare refuses sign-ins that began before' ({ create, store, userId, context }: Setting) {
+  async 'revokeUser with a session to spare refuses sign-ins that began before' ({ create, newSession, store, userId, context }: Setting) {
     const { id } = await create()
     await store.revokeUser({ userId, except: id, ...context() })
-    assert.equal(await store.create(newSession(userId, context().now), { ...context(), elapsed: 60_000 }), false)
+    assert.equal(await store.create(newSession(), { ...context(), elapsed: 60_000 }), false)
   }
 }
 

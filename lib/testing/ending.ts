@@ -98,7 +98,7 @@ export const endingCases = {
     await revokeUser()
     await pass(-DAY)
     for (const session of [revoked, ofUser]) await assertEnded(session)
-    const late = newSession(userId, context().now)
+    const late = setting.newSession()
     assert.equal(await store.create(late, { ...context(), elapsed: MINUTE }), false, 'a sign-in that began before is refused')
   },
 

@@ -1,7 +1,7 @@
 // The contract under concurrency: every method is one step, and none interleaves with another on the same session.
 import assert from 'node:assert/strict'
 import type { Rotation, SessionRecord } from '../sessions/store.ts'
-import { assertGranted, GRACE, isGranted, newSession, type Setting } from './setting.ts'
+import { assertGranted, GRACE, isGranted, type Setting } from './setting.ts'
 
 const AT_ONCE = 50
 const ROUNDS = 100
@@ -107,9 +107,9 @@ export const raceCases = {
     await endDuring(setting, session => setting.rotate(session, 0, { nonceHash: '' }))
   },
 
-  async 'revokeUser during sign-ins that began before leaves none of them' ({ store, context, userId, list, revokeUser }: Setting) {
+  async 'revokeUser during sign-ins that began before leaves none of them' ({ store, context, newSession, list, revokeUser }: Setting) {
     for (let round = 0; round < ROUNDS; round++) {
-      const signIn = () => store.create(newSession(userId, context().now), { ...context(), elapsed: 30_000 })
+      const signIn = () => store.create(newSession(), { ...context(), elapsed: 30_000 })
       await race(round, signIn, () => revokeUser(), signIn, signIn)
       assert.deepEqual(await list(), [])
     }

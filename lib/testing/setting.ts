@@ -44,6 +44,8 @@ export interface Setting {
   readonly fill: (() => Promise<() => unknown>) | null
   /** Spans within a limit, the last one as close to it as can be tested. */
   within (limit: number): number[]
+  /** A new session of the case's user, or another's, with an id that the store may have made; it is not kept yet. */
+  newSession (more?: Partial<SessionRecord>): SessionRecord
   /** Creates a session for the user of this case. */
   create (more?: Partial<SessionRecord>): Promise<SessionRecord>
   /** Presents a generation's refresh token. */
@@ -103,6 +105,7 @@ export function isGranted (rotation: Rotation): rotation is RotationGranted {
 
 export function createSetting (store: SessionStore, { backdate, fill }: StoreContractOptions): Setting {
   const userId = `user-${createRandom()}`
+  const nameSession = (owner: UserId): string => store.newSessionId?.(owner) ?? createRandom()
   let now = Date.now()
 
   const setting: Setting = {
@@ -119,8 +122,13 @@ export function createSetting (store: SessionStore, { backdate, fill }: StoreCon
 
     within: limit => backdate === undefined ? [0, 1, limit - 1, limit] : [0, limit - MARGIN],
 
+    newSession (more = {}) {
+      const owner = more.userId ?? userId
+      return newSession(owner, now, { id: nameSession(owner), ...more })
+    },
+
     async create (more) {
-      const session = newSession(userId, now, more)
+      const session = setting.newSession(more)
       assert.equal(await store.create(session, { now, revocationTtl: REVOCATION_TTL, elapsed: 0 }), true, 'the session is created')
       return session
     },

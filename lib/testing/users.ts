@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { createRandom } from '../tokens/session-claims.ts'
 import type { SessionRecord } from '../sessions/store.ts'
 import type { UserId } from '../tokens/types.ts'
-import { assertGranted, newSession, newUserNumber, type Setting } from './setting.ts'
+import { assertGranted, newUserNumber, type Setting } from './setting.ts'
 
 const MINUTE = 60_000
 
@@ -17,8 +17,8 @@ function sorted (sessions: readonly SessionRecord[]): SessionRecord[] {
 }
 
 /** Whether the store still creates a session whose sign-in began `elapsed` ms ago. */
-async function creates ({ store, context }: Setting, userId: UserId, elapsed: number): Promise<boolean> {
-  return await store.create(newSession(userId, context().now), { ...context(), elapsed }) === true
+async function creates ({ store, newSession, context }: Setting, userId: UserId, elapsed: number): Promise<boolean> {
+  return await store.create(newSession({ userId }), { ...context(), elapsed }) === true
 }
 
 export const userCases = {
@@ -85,7 +85,7 @@ export const userCases = {
   },
 
   async 'a user id is any string, or any safe whole number' (setting: Setting) {
-    const { create, list, rotate, revoke, revokeUser, store, context } = setting
+    const { create, list, rotate, revoke, revokeUser } = setting
     const random = createRandom()
     const userIds: UserId[] = [
       ...ODD_NAMES.map(name => `${name}${random}`), ...ODD_NAMES.map(name => `${random}${name}`), `${'🦉'.repeat(1500)}${random}`, random,
@@ -99,15 +99,15 @@ export const userCases = {
       assertGranted(await rotate(first, 0), 'rotated')
       assert.equal(await revoke(second.id, { userId, mustExist: true }), true)
       assert.deepEqual(await revokeUser(userId), [first.id])
-      assert.equal(await store.create(newSession(userId, context().now), { ...context(), elapsed: MINUTE }), false)
+      assert.equal(await creates(setting, userId, MINUTE), false)
     }
   },
 
   async 'a sign-in that began before revokeUser is refused, and nothing is kept' (setting: Setting) {
-    const { revokeUser, list, readFeed, rotate, userId, context, store } = setting
+    const { revokeUser, list, readFeed, rotate, newSession, context, store } = setting
     await revokeUser()
     for (const elapsed of [1000, MINUTE, 60 * MINUTE]) {
-      const session = newSession(userId, context().now)
+      const session = newSession()
       assert.equal(await store.create(session, { ...context(), elapsed: elapsed + MINUTE }), false)
       assert.equal((await rotate(session, 0)).outcome, 'unknown')
       assert.equal((await readFeed()).ids.has(session.id), false)

@@ -115,13 +115,13 @@ export async function keysOf (client: Redis, pattern = '*'): Promise<string[]> {
   return [...keys]
 }
 
-/** All that a database holds. */
+/** All that a database holds; bytes as Latin-1. */
 export async function dumpOf (client: Redis): Promise<string> {
   const parts: string[] = []
   for (const key of await keysOf(client)) {
     const type = await client.type(key)
-    const value = type === 'hash' ? await client.hgetall(key) : type === 'zset' ? await client.zrange(key, '0', '-1', 'WITHSCORES') : await client.get(key)
-    parts.push(`${key} ${JSON.stringify(value)}`)
+    const value = type === 'hash' ? await client.hgetall(key) : type === 'zset' ? await client.zrange(key, '0', '-1', 'WITHSCORES') : null
+    parts.push(`${key} ${value === null ? (await client.getBuffer(key))?.toString('latin1') : JSON.stringify(value)}`)
   }
   return parts.sort().join('\n')
 }
@@ -173,7 +173,7 @@ async function deleteKeys (url: string, prefix: string): Promise<void> {
   client.disconnect()
 }
 
-async function freePort (): Promise<number> {
+export async function freePort (): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo

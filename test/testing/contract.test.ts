@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { test } from 'tap'
 import { newSession } from '../../lib/testing/setting.ts'
-import { memoryStore, redisStore, type SessionStore } from '../../lib/index.ts'
+import { memoryStore, type SessionStore } from '../../lib/index.ts'
 import { runStoreContract, storeContract } from '../../lib/testing/index.ts'
-import { openRedis, startRedis, withoutRedis, withoutServer } from '../support/redis.ts'
 
 test('the memory store keeps the contract', async t => {
   const cases = storeContract(() => memoryStore({ maxSessions: 5000 }), {
@@ -13,34 +12,6 @@ test('the memory store keeps the contract', async t => {
       const fillOne = async (): Promise<unknown> => await store.create(newSession(userId, now), { now, revocationTtl: 0, elapsed: 0 })
       await t.rejects(async () => { for (;;) await fillOne() }, { message: 'the memory store is full: 5000 sessions' })
       return async () => await store.revokeUser({ userId, now, revocationTtl: 0 })
-    }
-  })
-  for (const { name, run } of cases) await t.test(name, run)
-})
-
-test('the Redis store keeps the contract', { skip: withoutRedis }, async t => {
-  // One of its own where there can be: it is filled up.
-  const own = withoutServer === false ? await startRedis(t) : null
-  const { client, prefix } = own === null ? await openRedis(t) : { client: await own.connect(), prefix: 'test-' }
-  const places = new WeakMap<SessionStore, string>()
-  const createStore = () => {
-    const place = `${prefix}${randomUUID()}:{case}:`
-    const store = redisStore(client, { prefix: place })
-    places.set(store, place)
-    return store
-  }
-  const cases = storeContract(createStore, {
-    ...(own !== null && {
-      async fill () {
-        await client.config('SET', 'maxmemory', '1')
-        return async () => await client.config('SET', 'maxmemory', '0')
-      }
-    }),
-    async backdate (store, sessionId, milliseconds) {
-      const key = `${places.get(store)}session:${sessionId}`
-      for (const field of ['rotatedAt', 'displacedAt']) {
-        if (Number(await client.hget(key, field)) > 0) await client.hincrby(key, field, -milliseconds)
-      }
     }
   })
   for (const { name, run } of cases) await t.test(name, run)

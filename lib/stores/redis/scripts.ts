@@ -1,113 +1,104 @@
-// The Lua scripts of the Redis store, one per operation: each is one atomic step on the server, timed by its clock.
-import { FORGOTTEN, MARK_LIFE, script } from './script.ts'
+// The other Lua scripts of the Redis store, one per operation: each is one atomic step on the server, timed by its clock, and names its keys.
+import { FLAGS } from './record.ts'
+import { FINISH, FORGOTTEN, HEX, MARK_LIFE, REMEMBER, script, TELL, TIME } from './script.ts'
 
 /**
  * A mark in the future was made before the clock stepped back: it counts as made now, so that it refuses no later sign-in.
  *
- * KEYS: session, user's index, user's mark, epoch, feed. ARGV: elapsed µs, time to live, revocationTtl, epoch id, session id, then the record's fields.
+ * At a limit, `decideLimit` decides. It needs the user's sessions, whose keys the caller must name: when the index has one that is not named,
+ * nothing is written and the reply is the index, to be called with.
+ *
+ * KEYS: session, user's index, user's mark, epoch, feed, then the user's sessions. ARGV: elapsed µs, time to live, revocationTtl, epoch id,
+ * session id, record, channel, now, most sessions ('' for any number), 1 to refuse, then the ids of the user's sessions.
+ *
+ * Replies with `barred` when the user was revoked, `refused` at the limit, `name` and the index, or `kept` and the ids of the ended sessions.
  */
-export const CREATE = script(`
+export const CREATE = script(TIME, TELL, REMEMBER, `
 local mark = tonumber(redis.call('GET', KEYS[3]) or 0)
 if mark > micros then
   mark = micros
   redis.call('SET', KEYS[3], whole(mark), 'PX', ${MARK_LIFE})
 end
-if micros - tonumber(ARGV[1]) < mark then return 0 end
+if micros - tonumber(ARGV[1]) < mark then return { 'barred' } end
+
+local keys, ended = {}, {}
+local most = tonumber(ARGV[9])
+if most and redis.call('ZCARD', KEYS[2]) >= most then
+  local ids, living = redis.call('ZRANGE', KEYS[2], 0, -1), {}
+  for i = 11, #ARGV do keys[ARGV[i]] = KEYS[i - 5] end
+  for i, id in ipairs(ids) do
+    if not keys[id] then
+      table.insert(ids, 1, 'name')
+      return ids
+    end
+    local record = redis.call('GET', keys[id])
+    if record then
+      local lastUsedAt, expiresAt, createdAt = struct.unpack('>I6', record, 2), struct.unpack('>I6I6', record, 34)
+      if tonumber(ARGV[8]) < expiresAt then living[#living + 1] = { id, lastUsedAt, createdAt, i } end
+    end
+  end
+  local excess = #living + 1 - most
+  if excess > 0 and ARGV[10] == '1' then return { 'refused' } end
+  table.sort(living, function (a, b)
+    for i = 2, 3 do if a[i] ~= b[i] then return a[i] < b[i] end end
+    return a[4] < b[4]
+  end)
+  for i = 1, excess do ended[i] = living[i][1] end
+end
+
 local life = tonumber(ARGV[2])
-redis.call('HSET', KEYS[1], unpack(ARGV, 6))
-redis.call('PEXPIRE', KEYS[1], whole(life))
-redis.call('ZADD', KEYS[2], whole(clock + life), ARGV[5])
+redis.call('SET', KEYS[1], ARGV[6], 'PX', whole(life))
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', '(' .. whole(clock))
+redis.call('ZADD', KEYS[2], whole(clock + life), ARGV[5])
 outlive(KEYS[2], life)
 remember(KEYS[4], KEYS[5], ARGV[4], tonumber(ARGV[3]), function () return false end)
-return 1
+for _, id in ipairs(ended) do
+  redis.call('DEL', keys[id])
+  redis.call('ZREM', KEYS[2], id)
+end
+if #ended > 0 then tell(KEYS[5], tonumber(ARGV[3]), ARGV[7], ended) end
+table.insert(ended, 1, 'kept')
+return ended
+`)
+
+/** KEYS: session, feed. ARGV: session id, generation, now, revocationTtl, channel. Replies with the outcome and, when it is `reused`, the owner. */
+export const CONFIRM = script(TIME, FINISH, `
+local record = redis.call('GET', KEYS[1])
+if not record then return { 'unknown' } end
+local flags, lastUsedAt, generation, parent = struct.unpack('>BI6I4I4', record)
+local seen = tonumber(ARGV[2])
+if seen >= parent and seen < generation and bit.band(flags, ${FLAGS.jkt}) == 0 then
+  return { 'reused', finish(KEYS[1], record, ARGV[1], nil, '', KEYS[2], tonumber(ARGV[4]), ARGV[5]) }
+end
+if seen == generation then
+  redis.call('SETRANGE', KEYS[1], 0, struct.pack('>BI6', bit.bor(flags, ${FLAGS.confirmed}), math.floor(tonumber(ARGV[3]))))
+end
+return { 'confirmed' }
 `)
 
 /**
- * The table of decide.ts. KEYS: session, user's index, feed. ARGV: session id, user id, generation, nonce hash, now, revocationTtl, rotate, grace, recovery,
- * sliding lifetime ('' when fixed), maxLifetime, ip, user agent, channel, prefix of indexes, clockTolerance.
+ * KEYS: session, feed, index of the expected owner (when one is expected). ARGV: session id, revocationTtl, channel, must exist, expected owner or ''.
+ * Replies with whether it was added to the feed, and what `finish` returns.
  */
-export const ROTATE = script(`
-local id, user, presented, nonce, now, revocationTtl = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
-local r = redis.call('HMGET', KEYS[1], 'userId', 'nonceHash', 'generation', 'parentGeneration', 'confirmed', 'rotatedAt',
-  'displacedAt', 'issuedAt', 'expiresAt', 'createdAt', 'authenticatedAt')
-if not r[1] then
-  return { redis.call('ZSCORE', KEYS[3], id) and 'revoked' or 'unknown', '' }
-end
-local generation, parent, rotatedAt, expiresAt = tonumber(r[3]), tonumber(r[4]), tonumber(r[6]), tonumber(r[9])
-local since = rotatedAt > 0 and whole(math.max(0, clock - rotatedAt)) or ''
-
-local function reused ()
-  finish(KEYS[1], ARGV[15] .. r[1], id, KEYS[3], revocationTtl, ARGV[14])
-  return { 'reused', since }
-end
-local function repeated ()
-  return { 'repeated', since, whole(generation), r[8], r[9], r[11] }
-end
-local function next (outcome, from)
-  local expires = expiresAt
-  if ARGV[10] ~= '' then expires = math.min(now + tonumber(ARGV[10]), tonumber(r[10]) + tonumber(ARGV[11])) end
-  if outcome == 'rotated' then
-    redis.call('HSET', KEYS[1], 'parentGeneration', whole(from), 'displacedAt', whole(clock))
-  end
-  redis.call('HSET', KEYS[1], 'generation', whole(from + 1), 'confirmed', '0', 'rotatedAt', whole(clock), 'issuedAt', whole(now),
-    'expiresAt', whole(expires), 'lastUsedAt', whole(now), 'ip', ARGV[12], 'userAgent', ARGV[13])
-  if expires ~= expiresAt then
-    local life = expires - now + revocationTtl
-    redis.call('PEXPIRE', KEYS[1], whole(life))
-    redis.call('ZADD', KEYS[2], whole(clock + life), id)
-    outlive(KEYS[2], life)
-  end
-  return { outcome, since, whole(from + 1), whole(now), whole(expires), r[11] }
-end
-
-if now >= expiresAt + tonumber(ARGV[16]) then return { 'expired', since } end
-if nonce ~= r[2] or user ~= r[1] then return reused() end
-if ARGV[7] == '0' then
-  if presented < generation then return reused() end
-  redis.call('HSET', KEYS[1], 'lastUsedAt', whole(now), 'ip', ARGV[12], 'userAgent', ARGV[13])
-  return repeated()
-end
-local graceful = since ~= '' and math.abs(clock - rotatedAt) <= tonumber(ARGV[8])
-if presented == generation and graceful then return repeated() end
-if presented >= generation then return next('rotated', presented) end
-if presented == parent and graceful then return repeated() end
-if now < tonumber(r[8]) then return { 'late', since } end
-if presented == parent and r[5] == '0' and math.abs(clock - tonumber(r[7])) <= tonumber(ARGV[9]) then return next('recovered', generation) end
-return reused()
+export const REVOKE = script(TIME, FINISH, `
+local record = redis.call('GET', KEYS[1])
+if not record and ARGV[4] == '1' then return { 0 } end
+if record and ARGV[5] ~= '' and ARGV[5] ~= string.sub(record, 78, 93) then return { 0 } end
+return { 1, finish(KEYS[1], record, ARGV[1], KEYS[3], ARGV[5], KEYS[2], tonumber(ARGV[2]), ARGV[3]) }
 `)
 
-/** KEYS: session, feed. ARGV: session id, generation, now, revocationTtl, channel, prefix of indexes. */
-export const CONFIRM = script(`
-local r = redis.call('HMGET', KEYS[1], 'generation', 'parentGeneration', 'userId')
-if not r[1] then return 'unknown' end
-local seen = tonumber(ARGV[2])
-if seen > tonumber(r[2]) and seen < tonumber(r[1]) then
-  finish(KEYS[1], ARGV[6] .. r[3], ARGV[1], KEYS[2], tonumber(ARGV[4]), ARGV[5])
-  return 'reused'
-end
-if seen == tonumber(r[1]) then redis.call('HSET', KEYS[1], 'confirmed', '1', 'lastUsedAt', ARGV[3]) end
-return 'confirmed'
-`)
-
-/** Takes the index of the record's own user. KEYS: session, feed. ARGV: session id, revocationTtl, channel, must exist, user id or '', prefix of indexes. */
-export const REVOKE = script(`
-local user = redis.call('HGET', KEYS[1], 'userId')
-if not user and ARGV[4] == '1' then return 0 end
-if user and ARGV[5] ~= '' and ARGV[5] ~= user then return 0 end
-finish(KEYS[1], ARGV[6] .. (user or ARGV[5]), ARGV[1], KEYS[2], tonumber(ARGV[2]), ARGV[3])
-return 1
-`)
+/** Takes an ended session out of its user's index, where no step could name that. KEYS: user's index. ARGV: session id. */
+export const TIDY = script("return redis.call('ZREM', KEYS[1], ARGV[1])")
 
 /** Sets the mark first: from here on, no sign-in that began before is kept. KEYS: user's index, user's mark. */
-export const MARK_USER = script(`
+export const MARK_USER = script(TIME, `
 redis.call('DEL', KEYS[2])
 redis.call('SET', KEYS[2], whole(micros), 'PX', ${MARK_LIFE})
 return redis.call('ZRANGE', KEYS[1], 0, -1)
 `)
 
 /** Returns the ids of the sessions that lived. KEYS: user's index, feed, then the sessions. ARGV: revocationTtl, channel, then the session ids. */
-export const REVOKE_MANY = script(`
+export const REVOKE_MANY = script(TIME, TELL, `
 local ids, ended = { unpack(ARGV, 3) }, {}
 for i, id in ipairs(ids) do
   if redis.call('DEL', KEYS[i + 2]) == 1 then ended[#ended + 1] = id end
@@ -120,12 +111,20 @@ return ended
 /** KEYS: user's index. */
 export const INDEX = script("return redis.call('ZRANGE', KEYS[1], 0, -1)")
 
-/** Reads sessions and removes the ids of missing ones from the index. KEYS: user's index, then the sessions. ARGV: the session ids. */
-export const READ_MANY = script(`
+/**
+ * Reads sessions and removes the ids of missing ones from the index. KEYS: user's index, then the sessions. ARGV: the session ids. Replies with
+ * ids and records in turn.
+ */
+export const READ_MANY = script(HEX, `
 local records = {}
-for i = 2, #KEYS do
-  local r = redis.call('HGETALL', KEYS[i])
-  if #r == 0 then redis.call('ZREM', KEYS[1], ARGV[i - 1]) else records[#records + 1] = r end
+for i, id in ipairs(ARGV) do
+  local record = redis.call('GET', KEYS[i + 1])
+  if not record then
+    redis.call('ZREM', KEYS[1], id)
+  else
+    records[#records + 1] = id
+    records[#records + 1] = hex(record)
+  end
 end
 return records
 `)
@@ -138,7 +137,7 @@ return records
  *
  * KEYS: feed, epoch. ARGV: lowest score, ids to pass over, page size, revocationTtl, id of a new epoch, id of the epoch that is over or ''.
  */
-export const REVOKED_SINCE = script(`
+export const REVOKED_SINCE = script(TIME, REMEMBER, `
 local longest = remember(KEYS[2], KEYS[1], ARGV[5], tonumber(ARGV[4]), function (id, readAt, longest)
   return id == ARGV[6] or clock - readAt > longest
 end)
@@ -156,4 +155,11 @@ local info = redis.pcall('INFO', 'server')
 local run = type(info) == 'string' and string.match(info, 'run_id:(%w+)') or ''
 local epoch = redis.call('HMGET', KEYS[2], 'id', 'since')
 return { epoch[1], run, whole(math.max(0, clock - tonumber(epoch[2]))), whole(clock), ids, score, passed }
+`)
+
+/** Keeps the number of shards, unless one is kept, and returns the one that is; a full server is no reason not to boot. KEYS: the number. ARGV: number, time to live. */
+export const OPEN = script(`
+local kept = redis.call('GET', KEYS[1])
+if kept then redis.pcall('PEXPIRE', KEYS[1], ARGV[2]) else redis.pcall('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) end
+return kept or ARGV[1]
 `)

@@ -1,69 +1,49 @@
-// The Redis store: the sessions of many processes in Redis or Valkey, one script per step.
+// The Redis store: the sessions of many processes in Redis or Valkey, one script per step, spread over shards in a Cluster.
 import { randomUUID } from 'node:crypto'
-import type { UserId } from '../../tokens/types.ts'
-import { createClockWatch } from './clock.ts'
-import { cursorWithin, type FeedPosition, positionOf } from './cursor.ts'
-import { fieldsOf, recordOf } from './fields.ts'
-import type { Script } from './script.ts'
+import { createFault } from '../../errors.ts'
+import type { Creation, LimitReached, Rotation, SessionRecord, SessionStore } from '../../sessions/store.ts'
+import { createConnection } from './client.ts'
+import { createReadFeed } from './feed.ts'
+import { createPlaces, ownerOf, type PlacesOptions } from './places.ts'
+import { packClient, packHash, packRecord, unpackRecord } from './record.ts'
+import { REAUTHENTICATE, ROTATE } from './rotate.ts'
 import * as scripts from './scripts.ts'
-import type { Rotation, SessionStore } from '../../sessions/store.ts'
+import type { Argument, RedisClient } from './shapes.ts'
 
-type Argument = string | number
-
-/** The part of an ioredis client (single server, Sentinel or Cluster) that the store uses. */
-export interface RedisClient {
-  readonly status?: string
-  evalsha (sha: string, keyCount: number, ...keysAndArguments: Argument[]): Promise<unknown>
-  eval (script: string, keyCount: number, ...keysAndArguments: Argument[]): Promise<unknown>
-  connect (): Promise<unknown>
-  duplicate (): RedisSubscriber
-}
-
-/** The part of the second connection, which listens, that the store uses. */
-export interface RedisSubscriber {
-  readonly status?: string
-  connect (): Promise<unknown>
-  subscribe (channel: string): Promise<unknown>
-  on (event: 'ready' | 'error' | 'message', listener: (...values: string[]) => void): unknown
-  disconnect (): void
-}
-
-const PAGE = 20_000
 const BATCH = 500
+/** How often a sign-in at the limit of its user is tried: each time, another sign-in of the same user was quicker. */
+const TRIES = 100
+/** How long the number of shards is kept after the last boot. Milliseconds. */
+const COUNT_LIFE = 400 * 86_400_000
+
+export interface RedisStoreOptions extends PlacesOptions {
+  /**
+   * Of every key, default `'dual-token:'`. One prefix per set of users: services with other secrets that share it refuse each other's
+   * tokens, and still list and end each other's sessions of equal user ids. A prefix with a hash tag of its own is used as it is, with one shard.
+   */
+  readonly prefix?: string
+  /**
+   * Over how many slots of a Cluster the users are spread, 1 to 64; default 16 for the client of a Cluster, otherwise 1. Another number ends
+   * all sessions, so that it is kept in Redis, and a boot with another one fails.
+   */
+  readonly shards?: number
+}
 
 /**
  * Makes a session store in Redis or Valkey, timed by the server's clock. It never closes the client, which belongs to the application.
  *
- * @param client an ioredis client
- * @param options `prefix`: of every key, default `'dual-token:'`. All keys share one hash tag, so that a Cluster keeps them in one
- * slot; a prefix with a hash tag of its own is used as it is. One prefix per set of users: services with
- * other secrets that share it refuse each other's tokens, and still list and end each other's sessions of equal user ids.
+ * @param client a client of ioredis, iovalkey or node-redis 5 or 6: of one server, of Sentinels, of a Cluster, or a pool; node-redis is to be connected
  */
-export function redisStore (client: RedisClient, { prefix = 'dual-token:' }: { prefix?: string } = {}): SessionStore {
-  if (typeof client?.evalsha !== 'function') throw new TypeError('client must be an ioredis client.')
-  if (typeof prefix !== 'string') throw new TypeError('prefix must be a string.')
-  if (/^[^{]*\{\}/.test(prefix)) throw new TypeError('prefix must not have an empty hash tag.')
-  const base = /^[^{]*\{[^}]+\}/.test(prefix) ? prefix : `${prefix}{sessions}:`
-  const feed = `${base}revoked`
-  const epoch = `${base}epoch`
-  const indexes = `${base}user:`
-  const sessionKey = (id: string): string => `${base}session:${id}`
-  const indexKey = (userId: UserId): string => `${indexes}${JSON.stringify(userId)}`
-  const markKey = (userId: UserId): string => `${base}mark:${JSON.stringify(userId)}`
+export function redisStore (client: RedisClient, options: RedisStoreOptions = {}): SessionStore {
+  const { run, listen, isCluster } = createConnection(client)
+  const places = createPlaces(options, isCluster)
+  const { channel, shards } = places
+  const readFeed = createReadFeed(run, shards)
+  let epochs: string | undefined
 
-  async function run ({ sha, text }: Script, keys: string[], values: Argument[]): Promise<unknown> {
-    if (client.status === 'wait') client.connect().catch(() => {}) // The next command reports the error.
-    // A client that is not connected would queue the command and run it when nobody waits for it.
-    if (client.status !== undefined && client.status !== 'ready') throw new Error(`the Redis client is not ready: ${client.status}`)
-    try {
-      const reply = await client.evalsha(sha, keys.length, ...keys, ...values)
-      // The application has begun a transaction on this connection: the command has not run, and may never.
-      if (reply === 'QUEUED') throw new Error('the Redis client is in a transaction')
-      return reply
-    } catch (error) {
-      if (!(error instanceof Error) || !error.message.includes('NOSCRIPT')) throw error
-      return await client.eval(text, keys.length, ...keys, ...values)
-    }
+  /** Keeps the number of shards; returns the one that Redis has kept. */
+  async function keepCount (): Promise<number> {
+    return Number(await run(scripts.OPEN, [places.count], [shards.length, COUNT_LIFE]))
   }
 
   /** Runs each batch as a step of its own, because a script must name its keys and so needs the ids first. */
@@ -73,93 +53,126 @@ export function redisStore (client: RedisClient, { prefix = 'dual-token:' }: { p
     return results
   }
 
-  const hasStepped = createClockWatch()
+  /** @param owner in hexadecimal; '' when the id is in no index any more */
+  async function tidy (sessionId: string, owner: string): Promise<void> {
+    if (owner === '') return
+    const index = places.ofSession(sessionId).index(Buffer.from(owner, 'hex'))
+    // The session has ended, whatever comes of this: `list` and `create` take what is left out of the index.
+    await run(scripts.TIDY, [index], [sessionId]).catch(() => {})
+  }
 
-  /** @param over the id of an epoch to end, or '' */
-  async function readPage ({ lowest, skip }: FeedPosition, revocationTtl: number, over = '') {
-    const sentAt = performance.now()
-    const [epochId, runId, age, clock, ids, score, passed] = await run(scripts.REVOKED_SINCE,
-      [feed, epoch], [lowest, skip, PAGE, revocationTtl, randomUUID(), over]) as [string, string, string, string, string[], string, number]
-    return { epochId, runId, age: Number(age), clock, ids, score, passed, hasStepped: hasStepped(Number(clock), sentAt, epochId) }
+  /** At the limit, the first try learns which sessions of the user the next one has to name. */
+  async function createWithin (session: SessionRecord, { now, revocationTtl, elapsed, limit }: Creation): Promise<boolean | LimitReached> {
+    const owner = ownerOf(session.userId)
+    const shard = places.ofUser(owner)
+    if (places.ofSession(session.id) !== shard) throw new TypeError('the id of the session is not of newSessionId')
+    const calledAt = performance.now()
+    const keys = [shard.session(session.id), shard.index(owner), shard.mark(owner), shard.epoch, shard.feed]
+    const values: Argument[] = [
+      session.expiresAt - now + revocationTtl, revocationTtl, randomUUID(), session.id, packRecord(session), channel, now,
+      limit?.max ?? '', limit?.whenFull === 'refuse' ? 1 : 0
+    ]
+    let named: string[] = []
+    for (let tries = 0; tries < TRIES; tries++) {
+      const began = Math.round((elapsed + performance.now() - calledAt) * 1000)
+      const [outcome, ...ids] = await run(scripts.CREATE, [...keys, ...named.map(shard.session)], [began, ...values, ...named]) as string[]
+      if (outcome === 'barred') return false
+      if (outcome === 'refused') return { kept: false, ended: [] }
+      if (outcome === 'kept') return ids.length === 0 || { kept: true, ended: ids }
+      named = ids
+    }
+    throw new Error('too many sign-ins of one user at once')
   }
 
   return {
-    async create (session, { now, revocationTtl, elapsed }) {
-      const life = session.expiresAt - now + revocationTtl
-      const created = await run(scripts.CREATE,
-        [sessionKey(session.id), indexKey(session.userId), markKey(session.userId), epoch, feed],
-        [Math.round(elapsed * 1000), life, revocationTtl, randomUUID(), session.id, ...fieldsOf(session)])
-      return Number(created) === 1
+    duties: ['limit', 'label', 'lifetime', 'except', 'possession'],
+    newSessionId: places.newSessionId,
+    create: createWithin,
+
+    async open () {
+      const kept = await keepCount()
+      if (kept === shards.length) return
+      throw createFault('OPTION_INVALID', `Option shards of redisStore must be ${kept}, as the sessions in Redis are kept: ` +
+        `${shards.length} would end all of them. Use another prefix to begin anew.`)
     },
 
     async rotate (attempt) {
-      const { sessionId, userId, generation, nonceHash, now, revocationTtl, rotate, grace, recovery, sliding, clockTolerance, ip, userAgent } = attempt
-      const reply = await run(scripts.ROTATE, [sessionKey(sessionId), indexKey(userId), feed], [
-        sessionId, JSON.stringify(userId), generation, nonceHash, now, revocationTtl, rotate ? 1 : 0, grace, recovery,
-        sliding?.lifetime ?? '', sliding?.maxLifetime ?? '', ip ?? '', userAgent ?? '', feed, indexes, clockTolerance
-      ])
-      return rotationOf(reply as string[])
+      const { sessionId, generation, nonceHash, now, revocationTtl, rotate, grace, recovery, sliding, clockTolerance, jkt } = attempt
+      const owner = ownerOf(attempt.userId)
+      const shard = places.ofSession(sessionId)
+      const reply = await run(ROTATE, [shard.session(sessionId), shard.index(owner), shard.feed], [
+        sessionId, owner, generation, packHash(nonceHash), now, revocationTtl, rotate ? 1 : 0, grace, recovery,
+        sliding?.lifetime ?? '', sliding?.maxLifetime ?? '', packClient(attempt), channel, clockTolerance, jkt === null ? '' : `=${jkt}`
+      ]) as string[]
+      if (reply[0] === 'reused') await tidy(sessionId, reply[2]!)
+      return rotationOf(reply)
     },
 
     async confirm ({ sessionId, generation, now, revocationTtl }) {
-      return await run(scripts.CONFIRM, [sessionKey(sessionId), feed], [sessionId, generation, now, revocationTtl, feed, indexes]) as
-        'confirmed' | 'reused' | 'unknown'
+      const shard = places.ofSession(sessionId)
+      const [outcome, owner = ''] = await run(scripts.CONFIRM, [shard.session(sessionId), shard.feed],
+        [sessionId, generation, now, revocationTtl, channel]) as ['confirmed' | 'reused' | 'unknown', string?]
+      await tidy(sessionId, owner)
+      return outcome
     },
 
     async revoke ({ sessionId, userId, mustExist, revocationTtl }) {
-      const told = await run(scripts.REVOKE, [sessionKey(sessionId), feed],
-        [sessionId, revocationTtl, feed, mustExist ? 1 : 0, userId === undefined ? '' : JSON.stringify(userId), indexes])
+      const shard = places.ofSession(sessionId)
+      const owner = userId === undefined ? '' : ownerOf(userId)
+      const index = owner === '' ? [] : [shard.index(owner)]
+      const [told, kept = ''] = await run(scripts.REVOKE, [shard.session(sessionId), shard.feed, ...index],
+        [sessionId, revocationTtl, channel, mustExist ? 1 : 0, owner]) as [unknown, string?]
+      await tidy(sessionId, kept)
       return Number(told) === 1
     },
 
-    async revokeUser ({ userId, revocationTtl }) {
-      const index = indexKey(userId)
-      const ids = await run(scripts.MARK_USER, [index, markKey(userId)], []) as string[]
-      const ended = await inBatches(ids, async batch =>
-        await run(scripts.REVOKE_MANY, [index, feed, ...batch.map(sessionKey)], [revocationTtl, feed, ...batch]) as string[])
+    async revokeUser ({ userId, except, revocationTtl }) {
+      const owner = ownerOf(userId)
+      const shard = places.ofUser(owner)
+      const index = shard.index(owner)
+      const ids = await run(scripts.MARK_USER, [index, shard.mark(owner)], []) as string[]
+      const ended = await inBatches(ids.filter(id => id !== except), async batch =>
+        await run(scripts.REVOKE_MANY, [index, shard.feed, ...batch.map(shard.session)], [revocationTtl, channel, ...batch]) as string[])
       return ended.flat()
     },
 
     async list ({ userId, now }) {
-      const index = indexKey(userId)
+      const owner = ownerOf(userId)
+      const shard = places.ofUser(owner)
+      const index = shard.index(owner)
       const ids = await run(scripts.INDEX, [index], []) as string[]
       const pages = await inBatches(ids, async batch =>
-        await run(scripts.READ_MANY, [index, ...batch.map(sessionKey)], batch) as string[][])
-      return pages.flat().map(recordOf).filter(record => now < record.expiresAt)
+        await run(scripts.READ_MANY, [index, ...batch.map(shard.session)], batch) as string[])
+      return pages.flatMap(page => pairsOf(page))
+        .map(([id, packed]) => unpackRecord(id, userId, Buffer.from(packed, 'hex')))
+        .filter(record => now < record.expiresAt)
     },
 
-    async revokedSince (cursor, { revocationTtl }) {
-      const position = positionOf(cursor)
-      let page = await readPage(position, revocationTtl)
-      if (page.hasStepped) page = await readPage(position, revocationTtl, page.epochId)
-      const startedAt = position.startedAt ?? page.clock
-      const more = page.ids.length === PAGE
-      return {
-        epoch: page.epochId + page.runId,
-        age: page.age,
-        sessionIds: page.ids,
-        more,
-        cursor: more ? cursorWithin(page.score, page.passed, startedAt) : startedAt
-      }
+    async reauthenticate ({ sessionId, userId, now }) {
+      return Number(await run(REAUTHENTICATE, [places.ofSession(sessionId).session(sessionId)], [ownerOf(userId), now])) === 1
     },
 
-    subscribe (onRevoked) {
-      const subscriber = client.duplicate()
-      // Errors only mean that the connection is down: it reconnects by itself, and polling continues meanwhile.
-      const ignore = (): void => {}
-      subscriber.on('error', ignore)
-      subscriber.on('ready', () => { subscriber.subscribe(feed).catch(ignore) })
-      subscriber.on('message', (_channel, ids) => onRevoked(ids!.split(' ')))
-      if (subscriber.status === 'wait') subscriber.connect().catch(ignore)
-      return () => subscriber.disconnect()
-    }
+    async revokedSince (cursor, context) {
+      const page = await readFeed(cursor, context)
+      // The memory of a server has begun anew, and may have lost the number of shards.
+      if (epochs !== undefined && page.epoch !== epochs) await keepCount()
+      epochs = page.epoch
+      return page
+    },
+
+    subscribe: onRevoked => listen(channel, ids => onRevoked(ids.split(' ')))
   }
 }
 
 /** The outcome, the milliseconds since the last rotation ('' when there was none) and, of a granted one, its four numbers. */
 function rotationOf ([outcome, since, generation, issuedAt, expiresAt, authenticatedAt]: string[]): Rotation {
   const sinceRotation = since === '' ? null : Number(since)
-  if (generation === undefined) return { outcome, sinceRotation } as Rotation
+  if (authenticatedAt === undefined) return { outcome, sinceRotation } as Rotation
   const [granted, numbers] = [{ outcome, sinceRotation }, { generation, issuedAt, expiresAt, authenticatedAt }]
   return { ...granted, ...Object.fromEntries(Object.entries(numbers).map(([name, text]) => [name, Number(text)])) } as Rotation
+}
+
+/** `[a, 1, b, 2]` → `[[a, 1], [b, 2]]` */
+function pairsOf (list: readonly string[]): Array<[string, string]> {
+  return Array.from({ length: list.length / 2 }, (_, i) => [list[2 * i]!, list[2 * i + 1]!])
 }

@@ -4,10 +4,11 @@ import { test, type Test } from 'tap'
 import { redisStore } from '../../../lib/index.ts'
 import { bearer } from '../../support/app.ts'
 import { eventOf, startRedis, startSteppingRedis, withoutServer, withoutSteppedClock } from '../../support/redis.ts'
+import { keysFor } from '../../support/redis-record.ts'
 import { createSessionApp, createToldStore, outcomeOf, PATH, type SessionApp, type SessionAppOptions } from '../../support/session-app.ts'
 import { claimsIn, NOW } from '../../support/tokens.ts'
 
-const BASE = 'dual-token:{sessions}:'
+const KEYS = keysFor()
 const HOUR = 3600
 const POLLED = { pollInterval: 0.01, storeTimeout: 5 }
 
@@ -26,7 +27,7 @@ async function until (isSo: () => Promise<boolean>): Promise<void> {
   while (!await isSo());
 }
 
-const keyOf = (token: string): string => `${BASE}session:${claimsIn(token).sid}`
+const keyOf = (token: string): string => KEYS.session(claimsIn(token).sid as string)
 
 test('every process that remembers a sign-out writes it again when Redis has lost it', { skip: withoutServer }, async t => {
   const redis = await startRedis(t)
@@ -72,16 +73,16 @@ test('a sign-out that no running process remembers is lost with Redis', { skip: 
 
 test('when only the feed or its epoch is lost, a new process refuses older access tokens, and nothing else', { skip: withoutServer }, async t => {
   const redis = await startRedis(t)
-  for (const lost of ['revoked', 'epoch']) {
+  for (const lost of ['feed', 'epoch'] as const) {
     const client = await redis.connect()
     await client.flushall()
     const here = await boot(t, client, { ...BEFORE, sessions: { ...POLLED, pollInterval: '1h', maxStaleness: '2h' } })
     const signedIn = [await here.signIn(), await here.signIn()]
     for (const { token } of signedIn) await signOut(here, token)
-    await client.del(`${BASE}${lost}`)
+    await client.del(KEYS[lost])
 
     const there = await boot(t, client)
-    for (const { token } of signedIn) t.equal(await there.me(token), lost === 'revoked' ? 'ACCESS_EXPIRED' : 'ACCESS_REVOKED')
+    for (const { token } of signedIn) t.equal(await there.me(token), lost === 'feed' ? 'ACCESS_EXPIRED' : 'ACCESS_REVOKED')
     t.equal(await there.me((await there.signIn()).token), '200')
   }
 })
@@ -153,7 +154,7 @@ test('while Redis hangs, a bounded number of calls waits for it, and a sign-out 
   redis.process.kill('SIGCONT')
 
   await until(async () => await client.exists(keyOf(leaving.token)) === 0)
-  const sessions = await client.zcard(`${BASE}user:7`)
+  const sessions = await client.zcard(KEYS.index(7))
   t.ok(sessions <= 1001, `${sessions} sessions were made in vain`)
   await until(async () => outcomeOf(await renew(staying.refresh_token)) === '201')
 })

@@ -2,12 +2,13 @@
 import type { Redis } from 'ioredis'
 import { test, type Test } from 'tap'
 import { commandsDuring, dumpOf, eventOf, keysOf, startRedis, withoutServer } from '../../support/redis.ts'
+import { backdate as age, isConfirmed, keysFor } from '../../support/redis-record.ts'
 import {
   login, logout, patiently, refresh, sessionIn, signIn, startSessionServer, tokensOf, until, visit, type Reply, type ServerProcess
 } from '../../support/session-process.ts'
 import { accessToken } from '../../support/tokens.ts'
 
-const BASE = 'dual-token:{sessions}:'
+const KEYS = keysFor()
 const HOUR = 3_600_000
 
 /** Polled at boot and never again while a test runs, so that whatever they hear later was pushed. Nothing is beyond their grace by itself. */
@@ -18,8 +19,7 @@ const GRACELESS = { pollInterval: 0.05, grace: 0 } as const
 
 /** As if a session had been rotated so much earlier. */
 async function backdate (admin: Redis, token: string, milliseconds: number): Promise<void> {
-  const key = `${BASE}session:${sessionIn(token).sid}`
-  for (const field of ['rotatedAt', 'displacedAt']) await admin.hincrby(key, field, -milliseconds)
+  await age(admin, KEYS.session(sessionIn(token).sid), milliseconds)
 }
 
 function isUnavailable (t: Test, { status, headers, body }: Reply, what: string): void {
@@ -50,11 +50,11 @@ test('processes on one Redis', { skip: withoutServer }, async t => {
   /** An empty Redis, whose feed remembers the last hour. */
   async function beginAnew (): Promise<void> {
     const [seconds] = await admin.time()
-    await admin.multi().flushall().hset(`${BASE}epoch`, 'id', 'first', 'since', Number(seconds) * 1000 - HOUR).zadd(`${BASE}revoked`, '+inf', 'first').exec()
+    await admin.multi().flushall().hset(KEYS.epoch, 'id', 'first', 'since', Number(seconds) * 1000 - HOUR).zadd(KEYS.feed, '+inf', 'first').exec()
   }
 
   async function listeners (): Promise<unknown> {
-    const [, count] = await admin.pubsub('NUMSUB', `${BASE}revoked`) as unknown[]
+    const [, count] = await admin.pubsub('NUMSUB', KEYS.channel) as unknown[]
     return count
   }
 
@@ -108,7 +108,7 @@ test('processes on one Redis', { skip: withoutServer }, async t => {
   await t.test('1,000 guarded requests send no command, and a refresh sends one', async t => {
     const { access, refresh: token } = tokensOf(await refresh(here, (await signIn(here)).refresh))
     await visit(here, access)
-    while (await admin.hget(`${BASE}session:${sessionIn(token).sid}`, 'confirmed') !== '1') await admin.ping()
+    while (!await isConfirmed(admin, KEYS.session(sessionIn(token).sid))) await admin.ping()
 
     const list = await admin.client('LIST') as string
     const addresses = list.split('\n').filter(line => line.includes(' user=here ')).map(line => / addr=(\S+)/.exec(line)![1]!)
@@ -136,9 +136,8 @@ test('processes on one Redis', { skip: withoutServer }, async t => {
     issued.push(...[...signedIn, ...rotated].flatMap(tokens => Object.values(tokens)))
 
     const keys = await keysOf(admin)
-    const kinds = keys.map(key => key.slice(BASE.length).split(':')[0])
-    const count = (kind: string): number => kinds.filter(k => k === kind).length
-    t.strictSame([count('session'), count('user'), count('revoked'), count('epoch')], [8, 3, 1, 1])
+    const count = (start: string): number => keys.filter(key => key.startsWith(start)).length
+    t.strictSame([count(KEYS.session('')), count(KEYS.index('').slice(0, -22)), count(KEYS.feed), count(KEYS.epoch)], [8, 3, 1, 1])
     t.equal(keys.length, 13)
     for (const key of keys) t.ok(await admin.pttl(key) > 0, key)
 

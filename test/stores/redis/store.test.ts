@@ -3,15 +3,21 @@ import type { Redis } from 'ioredis'
 import { test, type Test } from 'tap'
 import { newSession } from '../../../lib/testing/setting.ts'
 import { redisStore, type RedisClient, type RotationAttempt, type SessionRecord, type SessionStore, type UserId } from '../../../lib/index.ts'
+import { tagsOf } from '../../../lib/stores/redis/slots.ts'
 import { createRandom, hashNonce } from '../../../lib/tokens/session-claims.ts'
+import { backdate, keysFor, setGeneration } from '../../support/redis-record.ts'
 import { commandsDuring, dumpOf, eventOf, keysOf, openRedis, type RedisServer, startRedis, withoutRedis, withoutServer } from '../../support/redis.ts'
 
 const NOW = 1_750_000_000_000
 const REVOCATION_TTL = 7_260_000
 const CONTEXT = { now: NOW, revocationTtl: REVOCATION_TTL }
 
+function sessionOf (store: SessionStore, userId: UserId, more: Partial<SessionRecord> = {}): SessionRecord {
+  return newSession(userId, NOW, { id: store.newSessionId!(userId), ...more })
+}
+
 async function create (store: SessionStore, userId: UserId = 'a', more: Partial<SessionRecord> = {}): Promise<SessionRecord> {
-  const session = newSession(userId, NOW, more)
+  const session = sessionOf(store, userId, more)
   await store.create(session, { ...CONTEXT, elapsed: 0 })
   return session
 }
@@ -41,10 +47,10 @@ async function callAll (store: SessionStore): Promise<void> {
 /** What each method makes of a server that is out of order. */
 function allCalls (store: SessionStore, session: SessionRecord): Array<[string, () => Promise<unknown>]> {
   return [
-    ['create', () => store.create(newSession('b', NOW), { ...CONTEXT, elapsed: 0 })],
+    ['create', () => store.create(sessionOf(store, 'b'), { ...CONTEXT, elapsed: 0 })],
     ['rotate', () => store.rotate(attempt(session))],
     ['confirm', () => store.confirm({ sessionId: session.id, generation: 0, ...CONTEXT })],
-    ['revoke', () => revoke(store, session.id)],
+    ['revoke', () => store.revoke({ sessionId: session.id, userId: session.userId, mustExist: false, ...CONTEXT })],
     ['revokeUser', () => store.revokeUser({ userId: session.userId, ...CONTEXT })],
     ['list', () => store.list({ userId: session.userId, ...CONTEXT })],
     ['revokedSince', () => store.revokedSince(null, CONTEXT)]
@@ -79,20 +85,20 @@ test('every key begins with the prefix and expires, and none outlives its purpos
   const session = await create(store)
   await callAll(store)
   const keys = await keysOf(client, `*${prefix}*`)
-  t.ok(keys.includes(`${prefix}{sessions}:session:${session.id}`))
+  t.ok(keys.includes(keysFor({ prefix }).session(session.id)))
   for (const key of keys) {
     t.ok(key.startsWith(prefix), key)
     const life = await client.pttl(key)
     t.ok(life > 0 && life <= session.expiresAt - NOW + REVOCATION_TTL, `${key} lives ${life} ms`)
   }
-  const kinds = new Set(keys.map(key => key.slice(`${prefix}{sessions}:`.length).replace(/:.*/s, '')))
-  t.strictSame([...kinds].sort(), ['epoch', 'mark', 'revoked', 'session', 'user'])
+  const kinds = new Set(keys.map(key => key.replace(prefix, '').replace(/^{\w+}:/, '').replace(/:.*/s, '')))
+  t.strictSame([...kinds].sort(), ['epoch', 'm', 'revoked', 's', 'u'])
 })
 
 test('the mark of revokeUser lives a minute', { skip: withoutRedis }, async t => {
   const { client, prefix } = await openRedis(t)
   await redisStore(client, { prefix }).revokeUser({ userId: 'a', ...CONTEXT })
-  const life = await client.pttl(`${prefix}{sessions}:mark:"a"`)
+  const life = await client.pttl(keysFor({ prefix }).mark('a'))
   t.ok(life > 50_000 && life <= 60_000, String(life))
 })
 
@@ -101,8 +107,8 @@ test('a sliding session keeps its keys as long as it lives', { skip: withoutRedi
   const store = redisStore(client, { prefix })
   const session = await create(store, 'a', { expiresAt: NOW + 10_000 })
   await store.rotate({ ...attempt(session), sliding: { lifetime: 1_000_000_000, maxLifetime: 2_000_000_000 } })
-  for (const key of [`session:${session.id}`, 'user:"a"']) {
-    const life = await client.pttl(`${prefix}{sessions}:${key}`)
+  for (const key of [keysFor({ prefix }).session(session.id), keysFor({ prefix }).index('a')]) {
+    const life = await client.pttl(key)
     t.ok(life > 999_000_000 && life <= 1_000_000_000 + REVOCATION_TTL, `${key} lives ${life} ms`)
   }
 })
@@ -117,7 +123,7 @@ test('only the ids of ended sessions remain, in the feed', { skip: withoutRedis 
   t.strictSame(await store.list({ userId: 'a', ...CONTEXT }), [])
   await readFeed(store)
   const keys = await keysOf(client, `${prefix}*`)
-  t.strictSame(keys.map(key => key.slice(prefix.length)).sort(), ['{sessions}:epoch', '{sessions}:revoked'])
+  t.strictSame(keys.sort(), [keysFor({ prefix }).epoch, keysFor({ prefix }).feed].sort())
 })
 
 test('all keys are in one slot, under the default prefix and under one with a hash tag of its own', { skip: withoutServer }, async t => {
@@ -125,7 +131,8 @@ test('all keys are in one slot, under the default prefix and under one with a ha
   const client = await server.connect()
   await client.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383')
   while (!(await client.call('CLUSTER', 'INFO') as string).includes('cluster_state:ok')) await client.ping()
-  for (const [prefix, tag] of [[undefined, 'sessions'], ['app:', 'sessions'], ['{app}:', 'app'], ['a{b}c{d}:', 'b'], ['}{x:', 'x:{sessions']] as const) {
+  const [one] = tagsOf(1)
+  for (const [prefix, tag] of [[undefined, one], ['app:', one], ['{app}:', 'app'], ['a{b}c{d}:', 'b'], ['}{x:', `x:{${one}`]] as const) {
     await client.flushall()
     await callAll(redisStore(client, prefix === undefined ? {} : { prefix }))
     const keys = await keysOf(client)
@@ -141,9 +148,9 @@ test('a prefix with an empty hash tag would spread the keys over a Cluster, and 
   }
 })
 
-test('redisStore refuses anything but an ioredis client at once, and any prefix but a string', { skip: withoutRedis }, async t => {
-  for (const client of [undefined, null, 'redis://localhost', { evalSha () {} }]) {
-    t.throws(() => redisStore(client as unknown as RedisClient), { name: 'TypeError', message: 'client must be an ioredis client.' })
+test('redisStore refuses anything but a client of ioredis, iovalkey or node-redis at once, and any prefix but a string', { skip: withoutRedis }, async t => {
+  for (const client of [undefined, null, 'redis://localhost', { evalsha: true }]) {
+    t.throws(() => redisStore(client as unknown as RedisClient), { name: 'TypeError', message: 'client must be a client of ioredis, iovalkey or node-redis.' })
   }
   const { client } = await openRedis(t)
   t.throws(() => redisStore(client, { prefix: null as unknown as string }), { name: 'TypeError', message: 'prefix must be a string.' })
@@ -154,7 +161,7 @@ test("a client's own key prefix is kept, and so is the push", { skip: withoutRed
   const prefixed = await connect({ keyPrefix: prefix })
   const store = redisStore(prefixed)
   const session = await create(store)
-  t.equal(await client.exists(`${prefix}dual-token:{sessions}:session:${session.id}`), 1)
+  t.equal(await client.exists(prefix + keysFor().session(session.id)), 1)
 
   const heard = new Set<string>()
   const unsubscribe = store.subscribe!(ids => { for (const id of ids) heard.add(id) })
@@ -167,7 +174,7 @@ test("a client's own key prefix is kept, and so is the push", { skip: withoutRed
 test('the store accepts a client that returns numbers as strings', { skip: withoutRedis }, async t => {
   const { connect, prefix } = await openRedis(t)
   const store = redisStore(await connect({ stringNumbers: true }), { prefix })
-  const session = newSession('a', NOW)
+  const session = sessionOf(store, 'a')
   t.equal(await store.create(session, { ...CONTEXT, elapsed: 0 }), true)
   t.equal(await revoke(store, session.id), true)
 })
@@ -202,6 +209,27 @@ test('a call is one round trip to the server', { skip: withoutServer }, async t 
   const calls: Array<[string, () => Promise<unknown>]> = allCalls(store, sessions[0]!).filter(([name]) => !['list', 'revokeUser'].includes(name))
   const sent = await commandsDuring(server, async () => { for (const [, call] of calls) await call() })
   t.strictSame(sent.map(({ command }) => command), calls.map(() => 'evalsha'))
+})
+
+test('a session is ended in one step, whose session it is known or not; then, in another, its user is freed of it', { skip: withoutServer }, async t => {
+  const server = await startRedis(t)
+  const client = await server.connect()
+  const store = redisStore(client)
+  await callAll(store)
+  const [revoked, displaced, reused] = [await create(store), await create(store), await create(store)]
+  await setGeneration(client, keysFor().session(displaced.id), 2)
+  const index = keysFor().index('a')
+  await revoke(store, (await create(store)).id)
+  for (const [{ id }, end] of [
+    [revoked, () => revoke(store, revoked.id)],
+    [displaced, () => store.confirm({ sessionId: displaced.id, generation: 1, ...CONTEXT })],
+    [reused, () => store.rotate({ ...attempt(reused), userId: 'b' })]
+  ] as const) {
+    t.type(await client.zscore(index, id), 'string')
+    const sent = await commandsDuring(server, end)
+    t.strictSame(sent.map(({ command }) => command), ['evalsha', 'evalsha'])
+    t.equal(await client.zscore(index, id), null)
+  }
 })
 
 test('no command waits for a client that is not connected: each call rejects at once', { skip: withoutServer }, async t => {
@@ -268,8 +296,7 @@ test('a full server ends sessions all the same, in every way, and begins a new e
   const client = await server.connect()
   const store = redisStore(client)
   const [revoked, reused, displaced, ofUser] = [await create(store), await create(store), await create(store), await create(store, 'b')]
-  const key = `dual-token:{sessions}:session:${displaced.id}`
-  await client.hset(key, 'generation', '2')
+  await setGeneration(client, keysFor().session(displaced.id), 2)
 
   await client.config('SET', 'maxmemory', '1')
   await t.rejects(create(store), { message: /OOM/ }, 'it is full')
@@ -281,7 +308,7 @@ test('a full server ends sessions all the same, in every way, and begins a new e
   for (const session of ended) t.match(await store.rotate(attempt(session)), { outcome: 'revoked' })
   t.strictSame((await readFeed(store)).ids.sort(), ended.map(({ id }) => id).sort())
 
-  await client.del('dual-token:{sessions}:epoch')
+  await client.del(keysFor().epoch)
   t.equal((await store.revokedSince(null, CONTEXT)).age < 1000, true)
 })
 
@@ -290,12 +317,12 @@ test('an ended session leaves nothing in the index of its user, however it ended
   const store = redisStore(client, { prefix })
   for (let i = 0; i < 50; i++) {
     const [revoked, displaced, reused] = [await create(store), await create(store), await create(store)]
-    await client.hset(`${prefix}{sessions}:session:${displaced.id}`, 'generation', '2')
+    await setGeneration(client, keysFor({ prefix }).session(displaced.id), 2)
     t.equal(await revoke(store, revoked.id), true)
     t.equal(await store.confirm({ sessionId: displaced.id, generation: 1, ...CONTEXT }), 'reused')
     t.match(await store.rotate({ ...attempt(reused), userId: 'b' }), { outcome: 'reused' })
   }
-  t.equal(await client.exists(`${prefix}{sessions}:user:"a"`), 0)
+  t.equal(await client.exists(keysFor({ prefix }).index('a')), 0)
 })
 
 test('on a server that became a replica, writing calls reject and leave nothing half done', { skip: withoutServer }, async t => {
@@ -327,7 +354,7 @@ test('the feed is read page by page, even when more revocations share a millisec
   for (const [score, count] of groups) {
     const group = Array.from({ length: count }, createRandom)
     ids.push(...group)
-    for (let i = 0; i < count; i += 1000) await client.zadd(`${prefix}{sessions}:revoked`, ...group.slice(i, i + 1000).flatMap(id => [score, id]))
+    for (let i = 0; i < count; i += 1000) await client.zadd(keysFor({ prefix }).feed, ...group.slice(i, i + 1000).flatMap(id => [score, id]))
   }
   const { ids: read, pages, cursor } = await readFeed(store)
   t.equal(read.length, ids.length, 'each is told once')
@@ -339,7 +366,7 @@ test('the feed is read page by page, even when more revocations share a millisec
 test('revocations that are forgotten between two pages hide no others', { skip: withoutRedis }, async t => {
   const { client, prefix } = await openRedis(t)
   const store = redisStore(client, { prefix })
-  const feed = `${prefix}{sessions}:revoked`
+  const { feed } = keysFor({ prefix })
   const [seconds] = await client.time()
   const clock = Number(seconds) * 1000
   const old = Array.from({ length: 20_000 }, createRandom)
@@ -356,7 +383,7 @@ test('revocations that are forgotten between two pages hide no others', { skip: 
 test('many revocations are forgotten over many reads, none of which blocks the server', { skip: withoutRedis }, async t => {
   const { client, prefix } = await openRedis(t)
   const store = redisStore(client, { prefix })
-  const feed = `${prefix}{sessions}:revoked`
+  const { feed } = keysFor({ prefix })
   await revoke(store, 'young')
   const [seconds] = await client.time()
   const old = (Number(seconds) - 3600) * 1000 - REVOCATION_TTL
@@ -372,7 +399,7 @@ test('many revocations are forgotten over many reads, none of which blocks the s
 test('revocations are forgotten when no access token can be alive', { skip: withoutRedis }, async t => {
   const { client, prefix } = await openRedis(t)
   const store = redisStore(client, { prefix })
-  const feed = `${prefix}{sessions}:revoked`
+  const { feed } = keysFor({ prefix })
   const [seconds] = await client.time()
   const clock = Number(seconds) * 1000
   await client.zadd(feed, clock - REVOCATION_TTL - 1000, 'old', clock - REVOCATION_TTL + 60_000, 'young')
@@ -384,7 +411,7 @@ test('a process with a shorter access lifetime forgets nothing that other proces
   const { client, prefix } = await openRedis(t)
   const store = redisStore(client, { prefix })
   const shorter = { now: NOW, revocationTtl: 61_000 }
-  const feed = `${prefix}{sessions}:revoked`
+  const { feed } = keysFor({ prefix })
   await store.revokedSince(null, CONTEXT)
   const [seconds] = await client.time()
   await client.zadd(feed, Number(seconds) * 1000 - 120_000, 'old')
@@ -393,7 +420,7 @@ test('a process with a shorter access lifetime forgets nothing that other proces
   t.match(await client.zscore(feed, 'old'), /./)
   t.ok(await client.pttl(feed) > 61_000)
 
-  await client.hset(`${prefix}{sessions}:epoch`, 'keepUntil', Number(seconds) * 1000 - 1)
+  await client.hset(keysFor({ prefix }).epoch, 'keepUntil', Number(seconds) * 1000 - 1)
   t.strictSame((await store.revokedSince(null, shorter)).sessionIds.includes('old'), false, 'when no token of the longer lifetime can be alive')
 })
 
@@ -401,7 +428,7 @@ test('each read begins a minute before its cursor', { skip: withoutRedis }, asyn
   const { client, prefix } = await openRedis(t)
   const store = redisStore(client, { prefix })
   const { cursor } = await readFeed(store)
-  await client.zadd(`${prefix}{sessions}:revoked`, Number(cursor) - 60_000, 'late', Number(cursor) - 60_001, 'too late')
+  await client.zadd(keysFor({ prefix }).feed, Number(cursor) - 60_000, 'late', Number(cursor) - 60_001, 'too late')
   t.strictSame((await store.revokedSince(cursor, CONTEXT)).sessionIds, ['late'])
 })
 
@@ -410,7 +437,7 @@ test('the epoch changes when the memory is flushed, and the feed remembers from 
   const client = await server.connect()
   const store = redisStore(client)
   const before = await store.revokedSince(null, CONTEXT)
-  await client.hincrby('dual-token:{sessions}:epoch', 'since', -100_000)
+  await client.hincrby(keysFor().epoch, 'since', -100_000)
   t.ok((await store.revokedSince(null, CONTEXT)).age >= 100_000)
   await client.flushall()
   const after = await store.revokedSince(before.cursor, CONTEXT)
@@ -487,17 +514,21 @@ test("the application's client is never closed", { skip: withoutRedis }, async t
   t.equal(await client.ping(), 'PONG')
 })
 
-test('the stored data contains neither a nonce nor a token', { skip: withoutServer }, async t => {
+test('what is kept makes no token and names no user: no nonce, token or user id is in it', { skip: withoutServer }, async t => {
   const server = await startRedis(t)
   const client = await server.connect()
   const store = redisStore(client)
   const nonce = createRandom()
-  const session = await create(store, 'a', { nonceHash: hashNonce(nonce) })
+  const userId = 'ada@example.org'
+  const session = await create(store, userId, { nonceHash: hashNonce(nonce) })
   await store.rotate(attempt(session))
+  await revoke(store, (await create(store, userId)).id)
+  await store.revokeUser({ userId, except: session.id, ...CONTEXT })
   const kept = await dumpOf(client)
   t.ok(kept.includes(session.id))
-  t.ok(kept.includes(createHash('sha256').update(nonce).digest('base64url')))
+  t.ok(kept.includes(createHash('sha256').update(nonce).digest().toString('latin1')))
   t.notOk(kept.includes(nonce))
+  t.notOk(kept.includes('ada'))
   t.notMatch(kept, /eyJ/)
 })
 
@@ -507,7 +538,7 @@ test('a rotation that the server executes too late, after the same token was use
   const session = await create(store)
   await store.rotate({ ...attempt(session), now: NOW + 1500 })
   await store.confirm({ sessionId: session.id, generation: 1, ...CONTEXT })
-  await client.hincrby(`${prefix}{sessions}:session:${session.id}`, 'rotatedAt', -60_000)
+  await backdate(client, keysFor({ prefix }).session(session.id), 60_000)
   t.match(await store.rotate({ ...attempt(session), now: NOW }), { outcome: 'late' })
   t.match(await store.rotate({ ...attempt(session, 1), now: NOW + 60_000 }), { outcome: 'rotated', generation: 2 })
   t.match(await store.rotate({ ...attempt(session), now: NOW + 60_000 }), { outcome: 'reused' })
