@@ -1,7 +1,7 @@
 // The contract of `revoke`: one session ended, once and for ever.
 import assert from 'node:assert/strict'
 import { createRandom } from '../tokens/session-claims.ts'
-import { assertGranted, newSession, newUserNumber, type Setting } from './setting.ts'
+import { assertGranted, newUserNumber, type Setting } from './setting.ts'
 
 const MINUTE = 60_000
 const DAY = 86_400_000
@@ -92,7 +92,7 @@ export const endingCases = {
   },
 
   async 'what is ended stays ended when the clock steps back' (setting: Setting) {
-    const { create, revoke, revokeUser, pass, store, userId, context, assertEnded } = setting
+    const { create, revoke, revokeUser, pass, store, context, assertEnded } = setting
     const [revoked, ofUser] = [await create({ userId: createRandom() }), await create()]
     await revoke(revoked.id)
     await revokeUser()
