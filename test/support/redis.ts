@@ -173,7 +173,7 @@ async function deleteKeys (url: string, prefix: string): Promise<void> {
   client.disconnect()
 }
 
-async function freePort (): Promise<number> {
+export async function freePort (): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
