@@ -10,7 +10,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   keys: ['errors'],
   tokens: ['errors', 'keys'],
   sessions: ['errors', 'tokens'],
-  stores: ['sessions', 'tokens'],
+  stores: ['errors', 'sessions', 'tokens'],
   options: ['errors', 'keys', 'tokens', 'sessions'],
   openapi: ['errors'],
   access: ['errors', 'tokens', 'sessions', 'openapi'],
@@ -18,7 +18,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   instance: ['errors', 'keys', 'tokens', 'sessions', 'routes'],
   plugin: ['errors', 'keys', 'tokens', 'sessions', 'options', 'access', 'routes', 'instance'],
   testing: ['sessions', 'tokens'],
-  cli: ['keys'],
+  cli: ['keys', 'stores'],
   index: ['errors', 'keys', 'tokens', 'sessions', 'stores', 'options', 'openapi', 'access', 'instance', 'plugin']
 }
 

@@ -1,5 +1,6 @@
 // A Postgres for tests: a cluster of its own, from the newest installed version, that lives as long as the test.
 import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { accessSync, chownSync, constants, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -45,6 +46,8 @@ export interface PostgresServer {
   pool (options?: pg.PoolConfig): pg.Pool
   /** A new database, with such settings as `default_transaction_isolation`; its url. */
   createDatabase (name: string, settings?: Readonly<Record<string, string>>): Promise<string>
+  /** The statements that the connections of an application run while something happens, in order; they need `log_statement=all`. */
+  statementsDuring (application: string, happen: () => Promise<unknown>): Promise<string[]>
   /** Sends a signal to all its processes. */
   signal (name: NodeJS.Signals): void
   /** Ends it by SIGKILL, so that it must recover; resolves when all its processes have ended. */
@@ -61,7 +64,8 @@ export async function startPostgres (t: Owner, settings: Readonly<Record<string,
     '-D', join(directory, 'data'), '-U', USER, '-A', 'trust', '--locale=C', '--encoding=UTF8', '--no-sync', '--no-instructions'
   ], { ...SOMEBODY, cwd: directory, stdio: ['ignore', 'ignore', 'inherit'] })
   const port = await freePort()
-  const spawnServer = (): Promise<ChildProcess> => spawnPostgres(folder, directory, port, settings)
+  const log: string[] = []
+  const spawnServer = (): Promise<ChildProcess> => spawnPostgres(folder, directory, port, settings, log)
   let server = await spawnServer()
   const url = (database = 'postgres'): string => `postgres://${USER}@127.0.0.1:${port}/${database}`
 
@@ -115,6 +119,17 @@ export async function startPostgres (t: Owner, settings: Readonly<Record<string,
       await admin.end()
       return url(name)
     },
+    async statementsDuring (application, happen) {
+      const from = log.length
+      await happen()
+      const [admin, marker] = [new pg.Client(`${url()}?options=-c%20log_statement%3Dall`), randomUUID()]
+      await admin.connect()
+      await admin.query(`SELECT '${marker}'`)
+      await admin.end()
+      while (!log.some(line => line.includes(marker))) await new Promise(resolve => setImmediate(resolve))
+      const prefix = `${application} LOG:  execute <unnamed>: `
+      return log.slice(from).filter(line => line.startsWith(prefix)).map(line => line.slice(prefix.length))
+    },
     signal,
     kill,
     async restart () { server = await spawnServer() }
@@ -153,24 +168,25 @@ function parentOf (pid: string): number | undefined {
   }
 }
 
-async function spawnPostgres (folder: string, directory: string, port: number, settings: Readonly<Record<string, string>>): Promise<ChildProcess> {
-  const given = { listen_addresses: '127.0.0.1', unix_socket_directories: '', max_connections: '200', ...settings }
+async function spawnPostgres (folder: string, directory: string, port: number, settings: Readonly<Record<string, string>>, log: string[]): Promise<ChildProcess> {
+  const given = { log_line_prefix: '%a ', listen_addresses: '127.0.0.1', unix_socket_directories: '', max_connections: '200', ...settings }
   const server = spawn(join(folder, 'postgres'), [
     '-D', join(directory, 'data'), '-p', String(port), ...Object.entries(given).flatMap(([name, value]) => ['-c', `${name}=${value}`])
   ], { ...SOMEBODY, cwd: directory, stdio: ['ignore', 'ignore', 'pipe'] })
-  await lineOf(server, 'database system is ready to accept', 'postgres')
+  await lineOf(server, 'database system is ready to accept', 'postgres', log)
   return server
 }
 
-/** Waits for a line of its log. */
-async function lineOf (server: ChildProcess, text: string, name: string): Promise<void> {
+/** Waits for a line of its log, which goes on to be collected. */
+async function lineOf (server: ChildProcess, text: string, name: string, log: string[] = []): Promise<void> {
   await once(server, 'spawn')
-  const log: string[] = []
-  for await (const line of createInterface(server.stderr!)) {
-    log.push(line)
-    if (!line.includes(text)) continue
-    server.stderr!.resume()
-    return
-  }
-  throw new Error(`${name} did not start:\n${log.join('\n')}`)
+  const from = log.length
+  await new Promise<void>((resolve, reject) => {
+    createInterface(server.stderr!)
+      .on('line', line => {
+        log.push(line)
+        if (line.includes(text)) resolve()
+      })
+      .on('close', () => reject(new Error(`${name} did not start:\n${log.slice(from).join('\n')}`)))
+  })
 }

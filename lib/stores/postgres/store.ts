@@ -25,9 +25,6 @@ const MOST_ROTATIONS = 5
  * @throws TypeError when an option is not valid
  * @example
  * ```ts
- * import pg from 'pg'
- * import { postgresStore } from 'fastify-dual-token'
- *
  * const store = postgresStore(new pg.Pool({ connectionString: process.env.DATABASE_URL }))
  * ```
  */

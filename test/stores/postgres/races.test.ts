@@ -1,8 +1,8 @@
-// What one plain statement gets wrong under concurrency, at each isolation level, from processes of their own. RACE_ROUNDS plays more.
+// What one plain statement gets wrong under concurrency, at each isolation level, from processes of their own. RACE_FACTOR plays more.
 import { test, type Test } from 'tap'
 import { newSession } from '../../../lib/testing/setting.ts'
 import { createRandom } from '../../../lib/tokens/session-claims.ts'
-import type { LimitReached, Rotation, RotationAttempt, SessionRecord } from '../../../lib/index.ts'
+import type { LimitReached, Rotation, SessionRecord } from '../../../lib/index.ts'
 import { startPostgres, withoutPostgres } from '../../support/postgres.ts'
 import { startStoreProcess, type StoreCall, type StoreProcess } from '../../support/store-process.ts'
 import { backdateIn } from '../../support/pglite.ts'
@@ -19,10 +19,21 @@ function signIn (userId: string, elapsed = 0): StoreCall {
   return ['create', newSession(userId, Date.now()), { ...context(), elapsed }]
 }
 
-function rotate ({ id, userId, nonceHash }: SessionRecord, generation: number, more: Partial<RotationAttempt> = {}): StoreCall {
+function rotate ({ id, userId, nonceHash }: SessionRecord, generation: number): StoreCall {
   return ['rotate', {
-    ...context(), sessionId: id, userId, generation, nonceHash, rotate: true, grace: HOUR, recovery: 24 * HOUR, clockTolerance: 0, sliding: null, jkt: null,
-    ip: null, userAgent: null, ...more
+    ...context(),
+    sessionId: id,
+    userId,
+    generation,
+    nonceHash,
+    rotate: true,
+    grace: HOUR,
+    recovery: 24 * HOUR,
+    clockTolerance: 0,
+    sliding: null,
+    jkt: null,
+    ip: null,
+    userAgent: null
   }]
 }
 
