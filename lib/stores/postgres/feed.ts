@@ -33,11 +33,10 @@ function positionOf (cursor: string | null): Position {
 export function createReadFeed (ask: Ask, statements: Statements, timelineOf: () => string): ReadFeed {
   const hasStepped = createClockWatch()
   let keepAt = -Infinity
-  let timeline: unknown = null
 
   async function keep ({ now, revocationTtl }: CallContext, over: unknown): Promise<void> {
     keepAt = performance.now() + KEEP_INTERVAL
-    const [row] = await untilDone(async () => await ask(statements.keep, [revocationTtl, now, over, timeline]))
+    const [row] = await untilDone(async () => await ask(statements.keep(timelineOf()), [revocationTtl, now, over]))
     if (row!.more === true) keepAt = -Infinity
   }
 
@@ -45,7 +44,6 @@ export function createReadFeed (ask: Ask, statements: Statements, timelineOf: ()
     const sentAt = performance.now()
     const [row] = await ask(statements.page(timelineOf()), [after, afterId, PAGE])
     if (row === undefined) throw new Error('the tables of the session store have lost their epoch')
-    timeline = row.timeline
     return { row, stepped: hasStepped(Number(row.clock), sentAt, String(row.epoch)) }
   }
 

@@ -37,8 +37,8 @@ export interface Statements {
   readonly create: string
   /** $1 user, $2 except or null, $3 now, $4 time to live of the revocation */
   readonly revokeUser: string
-  /** $1 time to live of the revocation, $2 now, $3 the epoch that is over or null, $4 timeline or null */
-  readonly keep: string
+  /** $1 time to live of the revocation, $2 now, $3 the epoch that is over or null */
+  keep (timeline: string): string
   /** $1 moment and $2 id after which the page begins, $3 its size */
   page (timeline: string): string
 }
@@ -86,9 +86,9 @@ SELECT id, pg_notify('${channel}', id)::text FROM ended`,
 
     revokeUser: `SELECT ended FROM ${revokeUser}($1, $2, $3, $4)`,
 
-    keep: `SELECT ${keep}($1, $2, $3, $4) AS more`,
+    keep: timeline => `SELECT ${keep}($1, $2, $3, ${timeline}) AS more`,
 
-    page: timeline => `SELECT epoch, extract(epoch FROM pg_postmaster_start_time())::text AS run, began_at, ${CLOCK} AS clock, ${timeline} AS timeline,
+    page: timeline => `SELECT epoch, extract(epoch FROM pg_postmaster_start_time())::text AS run, began_at, ${CLOCK} AS clock,
   made_as <> meta.tableoid OR coalesce(timeline <> ${timeline}, false) AS moved, ids, count, last
 FROM ${meta} AS meta CROSS JOIN (
   SELECT string_agg(session_id, ' ' ORDER BY revoked_at, session_id) AS ids, count(*) AS count, max(revoked_at) AS last FROM (
