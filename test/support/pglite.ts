@@ -15,6 +15,8 @@ export interface Place {
   createStore (): Promise<SessionStore>
   /** Makes a session look as if so many milliseconds had gone by. */
   backdate (store: SessionStore, sessionId: string, milliseconds: number): Promise<unknown>
+  /** Forgets all sessions, users and revocations of a store; its epoch stays. */
+  clear (store: SessionStore): Promise<unknown>
 }
 
 export async function openPGlite (t: { teardown (end: () => unknown): unknown }): Promise<Place> {
@@ -30,7 +32,8 @@ export async function openPGlite (t: { teardown (end: () => unknown): unknown })
       await store.open!()
       return store
     },
-    backdate: (store, sessionId, milliseconds) => db.query(backdateIn(prefixes.get(store)!), [sessionId, milliseconds])
+    backdate: (store, sessionId, milliseconds) => db.query(backdateIn(prefixes.get(store)!), [sessionId, milliseconds]),
+    clear: store => db.query(`TRUNCATE ${['sessions', 'users', 'revocations'].map(name => prefixes.get(store)! + name).join()}`)
   }
 }
 
