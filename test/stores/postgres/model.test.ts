@@ -2,7 +2,7 @@
 import type { PGlite } from '@electric-sql/pglite'
 import fc from 'fast-check'
 import t from 'tap'
-import { postgresStore, type PostgresClient } from '../../../lib/index.ts'
+import { postgresStore, type PostgresClient, type SessionStore } from '../../../lib/index.ts'
 import { bursts } from '../../support/model/bursts.ts'
 import type { Game } from '../../support/model/game.ts'
 import { logout } from '../../support/model/logout.ts'
@@ -31,10 +31,21 @@ function onTime (db: PGlite, time: Time): PostgresClient {
   }
 }
 
+/** PGlite has no second connection, and can listen on its only one. It goes on until the database is closed. */
+function listenOn (channel: string): NonNullable<SessionStore['subscribe']> {
+  return onRevoked => {
+    db.listen(channel, ids => onRevoked(ids.split(' ')))
+    return () => {}
+  }
+}
+
 function rule<Draw> (name: string, { draws, play }: Omit<Game<Draw>, 'open'>): void {
   t.test(name, async t => {
     const time = createTime(TURNS)
-    const world = await open(time, postgresStore(onTime(db, time), { tablePrefix: newPrefix() }), {})
+    const tablePrefix = newPrefix()
+    const store = postgresStore(onTime(db, time), { tablePrefix })
+    await store.open!()
+    const world = await open(time, { ...store, subscribe: listenOn(`"public.${tablePrefix}revoked"`) }, {})
     t.teardown(() => world.close())
     const property = fc.asyncProperty(draws, async draw => {
       const flaw = await time.run(() => play(world, draw))
