@@ -14,7 +14,7 @@ import { newPrefix, openPGlite } from '../../support/pglite.ts'
 
 const SEED = Number(process.env.MODEL_SEED ?? 1)
 /** Fewer than in memory, because each call takes a hundred times as long. */
-const RUNS = Number(process.env.MODEL_RUNS ?? 30)
+const RUNS = Number(process.env.MODEL_RUNS ?? 8)
 const TURNS = 20
 
 const { db } = await openPGlite(t)
