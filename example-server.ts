@@ -1,11 +1,12 @@
 // A small but complete application: users in memory, sign-in and renewal at /authorizations, one guarded and one open route,
-// sessions when REDIS_URL or SESSIONS=memory asks for them, and pages to try it on at / and /docs.
+// sessions when REDIS_URL, DATABASE_URL or SESSIONS asks for them, and pages to try it on at / and /docs.
 import { randomBytes, scrypt, scryptSync, timingSafeEqual } from 'node:crypto'
 import { Type } from '@sinclair/typebox'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { Redis } from 'ioredis'
+import pg from 'pg'
 import { pages } from './example/pages.ts'
-import dualToken, { defineRoutes, loginRequired, memoryStore, redisStore, type SessionStore } from './lib/index.ts'
+import dualToken, { defineRoutes, loginRequired, memoryStore, postgresStore, redisStore, type SessionStore } from './lib/index.ts'
 
 const maxSignIns = 32
 const drainTime = 3_000
@@ -52,12 +53,18 @@ async function createServer (): Promise<FastifyInstance> {
 }
 
 function createStore (fastify: FastifyInstance): SessionStore | undefined {
-  const { REDIS_URL, SESSIONS } = process.env
+  const { DATABASE_URL, REDIS_URL, SESSIONS } = process.env
   if (REDIS_URL !== undefined) {
     const redis = new Redis(REDIS_URL)
     redis.on('error', error => fastify.log.error({ err: error }, 'Redis is out of reach'))
     fastify.addHook('onClose', async () => redis.disconnect())
     return redisStore(redis)
+  }
+  if (DATABASE_URL !== undefined) {
+    const pool = new pg.Pool({ connectionString: DATABASE_URL })
+    pool.on('error', error => fastify.log.error({ err: error }, 'Postgres is out of reach'))
+    fastify.addHook('onClose', async () => await pool.end())
+    return postgresStore(pool)
   }
   if (SESSIONS === undefined || SESSIONS === '') return undefined
   if (SESSIONS !== 'memory') throw new Error('SESSIONS must be memory, or not set.')
@@ -87,7 +94,7 @@ try {
   await fastify.listen({ port, host: process.env.HOST ?? '127.0.0.1' })
 } catch (error) {
   const sentence = (error as Error).message.replace('Option secret', 'JWT_SECRET').replace('Option accessExpiresIn', 'ACCESS_EXPIRES_IN')
-    .replace('Option sessions.grace', 'GRACE').replace('Option sessions.store must be a store', 'REDIS_URL must be a Redis')
+    .replace('Option sessions.grace', 'GRACE').replace('Option sessions.store must be a store', process.env.REDIS_URL === undefined ? 'DATABASE_URL must be a Postgres' : 'REDIS_URL must be a Redis')
   console.error(`Cannot start: ${sentence}`)
-  process.exit(1) // A client of Redis would go on trying to connect.
+  process.exit(1) // A client of a database would go on trying to connect.
 }

@@ -18,7 +18,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   instance: ['errors', 'keys', 'tokens', 'sessions', 'access', 'routes'],
   plugin: ['errors', 'keys', 'tokens', 'sessions', 'options', 'access', 'routes', 'instance'],
   testing: ['sessions', 'tokens'],
-  cli: ['keys'],
+  cli: ['keys', 'stores'],
   index: ['errors', 'keys', 'tokens', 'sessions', 'stores', 'options', 'openapi', 'access', 'instance', 'plugin']
 }
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 // The command `fastify-dual-token`: its arguments → its output and its exit code.
-import { runCommand } from './keygen.ts'
+import { run } from './command.ts'
 
-const { output, errors, exitCode } = runCommand(process.argv.slice(2))
+const { output, errors, exitCode } = run(process.argv.slice(2))
 process.stdout.on('error', error => {
   // The reader has closed the pipe, or the disk is full.
   process.stderr.write(`fastify-dual-token: ${error.message}\n`)

@@ -13,11 +13,14 @@ export interface Printed {
 
 const HELP = [
   'Usage: fastify-dual-token keygen [--alg EdDSA|ES256|RS256|PS256|HS256] [--kid <name>]',
+  '       fastify-dual-token schema postgres [--table-prefix <prefix>] [--schema <schema>]',
   '',
-  'Prints a new key as a JWK, then the same key as lines for the environment. Keep everything secret except JWT_PUBLIC_KEY.',
+  'keygen prints a new key as a JWK, then the same key as lines for the environment. Keep everything secret except JWT_PUBLIC_KEY.',
+  'schema prints the SQL that creates the tables of a session store.',
   '',
   '  --alg   the algorithm; default EdDSA. RSA keys have 2048 bits',
   '  --kid   the name of the key: letters, digits and . _ ~ -; default: its thumbprint (RFC 7638), or a random name for HS256',
+  '  --table-prefix, --schema   as in the options of the store',
   '  --help  prints this help'
 ]
 
@@ -41,7 +44,7 @@ export function runCommand (args: readonly string[]): Printed {
       options: { alg: { type: 'string', default: 'EdDSA' }, kid: { type: 'string' }, help: { type: 'boolean', short: 'h', default: false } }
     })
     if (values.help) return printed(HELP)
-    if (positionals.length !== 1 || positionals[0] !== 'keygen') return wrong('The only command is keygen')
+    if (positionals.length !== 1 || positionals[0] !== 'keygen') return wrong('The commands are keygen and schema')
     if (!isAlgorithm(values.alg)) return wrong('--alg must be EdDSA, ES256, RS256, PS256 or HS256')
     if (values.kid !== undefined && !KID.test(values.kid)) return wrong('--kid must be 1 to 256 letters, digits and . _ ~ -')
     return printed(generateKey(values.alg, values.kid))

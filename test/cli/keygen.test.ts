@@ -81,10 +81,10 @@ test('--help prints the usage, and makes no key', async t => {
 
 test('an invalid command line gives one line that says why, and no key', async t => {
   const cases: Array<[string[], string]> = [
-    [[], 'The only command is keygen'],
-    [['keygn'], 'The only command is keygen'],
-    [['keygen', 'EdDSA'], 'The only command is keygen'],
-    [['constructor'], 'The only command is keygen'],
+    [[], 'The commands are keygen and schema'],
+    [['keygn'], 'The commands are keygen and schema'],
+    [['keygen', 'EdDSA'], 'The commands are keygen and schema'],
+    [['constructor'], 'The commands are keygen and schema'],
     [['keygen', '--alg', 'RS512'], '--alg must be EdDSA, ES256, RS256, PS256 or HS256'],
     [['keygen', '--alg', 'eddsa'], '--alg must be EdDSA, ES256, RS256, PS256 or HS256'],
     [['keygen', '--alg', 'constructor'], '--alg must be EdDSA, ES256, RS256, PS256 or HS256'],
@@ -131,7 +131,7 @@ test('the command reads the arguments of its process', async t => {
   const before = process.exitCode
   const errors = t.capture(process.stderr, 'write')
   await import('../../lib/cli/index.ts')
-  t.same(errors().map(({ args }) => args), [['fastify-dual-token: The only command is keygen. See --help.\n']])
+  t.same(errors().map(({ args }) => args), [['fastify-dual-token: The commands are keygen and schema. See --help.\n']])
   t.equal(process.exitCode, 1)
   process.exitCode = before
 

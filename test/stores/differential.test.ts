@@ -1,12 +1,15 @@
-// The two stores are the same table written twice, in TypeScript and in Lua: whatever is asked of both, both answer alike.
+// All stores follow one table, in TypeScript or written again in Lua: they give the same answer to every call.
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
 import { test } from 'tap'
 import { newSession } from '../../lib/testing/setting.ts'
-import { memoryStore, redisStore, type SessionRecord, type SessionStore, type UserId } from '../../lib/index.ts'
+import { memoryStore, redisStore, sqliteStore, type RedisStoreOptions, type SessionRecord, type SessionStore, type UserId } from '../../lib/index.ts'
+import { createRandom } from '../../lib/tokens/session-claims.ts'
 import { backdate, keysFor } from '../support/redis-record.ts'
-import { openRedis, withoutRedis } from '../support/redis.ts'
+import { openPGlite } from '../support/pglite.ts'
+import { openRedis, withoutRedis, type Owner } from '../support/redis.ts'
+import { openDatabase } from '../support/sqlite.ts'
 
 const START = 1_750_000_000_000
 const STEP = 3_600_000
@@ -119,27 +122,85 @@ async function take (store: SessionStore, step: Step, sessions: SessionRecord[],
   return { ...rotation, outcome, sinceRotation: rotation.sinceRotation !== null }
 }
 
-for (const [name, tag, options] of [['Redis', '{case}', {}], ['Redis in 4 shards', '', { shards: 4 }]] as const) {
-  test(`memory and ${name} answer alike, whatever is asked`, { skip: withoutRedis }, async t => {
-    const { client, prefix } = await openRedis(t)
+/** A fresh store, and what makes sessions look older where the store has a clock of its own. */
+interface Rival {
+  readonly store: SessionStore
+  age? (sessionIds: readonly string[]): Promise<unknown>
+  close? (): unknown
+}
 
+interface Contender {
+  readonly name: string
+  readonly skip: string | false
+  /** @returns a function that makes a fresh store for each game */
+  prepare (t: Owner): Promise<() => Rival | Promise<Rival>>
+}
+
+function redis (name: string, tag: string, options: RedisStoreOptions): Contender {
+  return {
+    name,
+    skip: withoutRedis,
+    async prepare (t) {
+      const { client, prefix } = await openRedis(t)
+      return () => {
+        const place = { ...options, prefix: `${prefix}${randomUUID()}${tag}:` }
+        const keys = keysFor(place)
+        return {
+          store: redisStore(client, place),
+          async age (sessionIds) { for (const id of sessionIds) await backdate(client, keys.session(id), STEP) }
+        }
+      }
+    }
+  }
+}
+
+const CONTENDERS: readonly Contender[] = [
+  redis('Redis', '{case}', {}),
+  redis('Redis in 4 shards', '', { shards: 4 }),
+  {
+    name: 'SQLite',
+    skip: false,
+    async prepare () {
+      return () => {
+        const database = openDatabase(':memory:')
+        return { store: sqliteStore(database), close: () => database.close() }
+      }
+    }
+  },
+  {
+    name: 'Postgres',
+    skip: false,
+    async prepare (t) {
+      const { createStore, backdate, clear } = await openPGlite(t)
+      const store = await createStore()
+      return () => ({
+        store,
+        async age (sessionIds) { for (const id of sessionIds) await backdate(store, id, STEP) },
+        close: () => clear(store)
+      })
+    }
+  }
+]
+
+for (const { name, skip, prepare } of CONTENDERS) {
+  test(`memory and ${name} give the same answer to every call`, { skip }, async t => {
+    const open = await prepare(t)
     await fc.assert(fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 40 }), async steps => {
-      const place = { ...options, prefix: `${prefix}${randomUUID()}${tag}:` }
-      const keys = keysFor(place)
-      const redis = redisStore(client, place)
-      const memory = memoryStore()
+      const [memory, rival] = [memoryStore(), await open()]
       let now = START
-      const sessions = OWNERS.map(({ userId, ...more }) => newSession(userId, now, { id: redis.newSessionId!(userId), ...more }))
-      for (const store of [memory, redis]) {
+      const nameSession = rival.store.newSessionId ?? createRandom
+      const sessions = OWNERS.map(({ userId, ...more }) => newSession(userId, now, { id: nameSession(userId), ...more }))
+      for (const store of [memory, rival.store]) {
         for (const session of sessions.slice(0, 2)) await store.create({ ...session, expiresAt: now + 20 * STEP }, { now, revocationTtl: REVOCATION_TTL, elapsed: 0 })
       }
       for (const step of steps) {
-        // Time goes by on both clocks, so that a span of 0 is over.
+        // Time passes on both clocks, so that a span of 0 is over.
         now += STEP
-        for (const { id } of sessions) await backdate(client, keys.session(id), STEP)
-        assert.deepEqual(await take(redis, step, sessions, now), await take(memory, step, sessions, now))
-        assert.deepEqual(await look(redis, now), await look(memory, now))
+        await rival.age?.(sessions.map(({ id }) => id))
+        assert.deepEqual(await take(rival.store, step, sessions, now), await take(memory, step, sessions, now))
+        assert.deepEqual(await look(rival.store, now), await look(memory, now))
       }
+      await rival.close?.()
     }), { numRuns: 150 })
   })
 }

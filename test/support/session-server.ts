@@ -1,14 +1,21 @@
-// A server as a process of its own: sessions in the Redis of REDIS_URL, the members of `sessions` from SESSION_OPTIONS, as JSON.
+// A server as a process of its own: sessions in the Redis of REDIS_URL or the Postgres of DATABASE_URL, the members of `sessions` from SESSION_OPTIONS, as JSON.
 import { Type } from '@sinclair/typebox'
 import Fastify from 'fastify'
 import { Redis } from 'ioredis'
-import dualToken, { defineRoutes, memoryStore, redisStore } from '../../lib/index.ts'
+import pg from 'pg'
+import dualToken, { defineRoutes, memoryStore, postgresStore, redisStore } from '../../lib/index.ts'
 import { SECRET } from './tokens.ts'
 
-const { REDIS_URL, SESSION_OPTIONS, PORT } = process.env
+const { DATABASE_URL, REDIS_URL, SESSION_OPTIONS, PORT } = process.env
 const fastify = Fastify({ logger: true, disableRequestLogging: true })
 
 function createStore () {
+  if (DATABASE_URL !== undefined) {
+    // Without a listener for errors: a connection that is lost must not end the process.
+    const pool = new pg.Pool({ connectionString: DATABASE_URL })
+    fastify.addHook('onClose', async () => await pool.end())
+    return postgresStore(pool)
+  }
   if (REDIS_URL === undefined) return memoryStore()
   const client = new Redis(REDIS_URL, { retryStrategy: () => 20 })
   // The requests that fail of it say so.

@@ -36,7 +36,8 @@ export async function createFallibleWorld (options: Partial<DualTokenSessions> =
   return { ...await open(time, fallible, options, accessExpiresIn), fallible }
 }
 
-async function open (time: Time, kept: SessionStore, options: Partial<DualTokenSessions>, accessExpiresIn = '2h'): Promise<World> {
+/** Two processes with any store, which lives on that time. */
+export async function open (time: Time, kept: SessionStore, options: Partial<DualTokenSessions>, accessExpiresIn = '2h'): Promise<World> {
   const store = createSlowStore(time, kept)
   const boot = async (): Promise<FastifyInstance> => {
     const app = Fastify()

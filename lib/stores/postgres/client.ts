@@ -1,0 +1,57 @@
+// A client of Postgres, typed by shape → statements that are asked again when others came between.
+import { setTimeout as delay } from 'node:timers/promises'
+
+/** What the store uses of a Pool or a Client of `pg`, of `fastify.pg`, or of PGlite. */
+export interface PostgresClient {
+  query (text: string, values?: unknown[]): Promise<{ readonly rows: unknown[] }>
+  /** Of a pool: lends a connection, on which the store listens for revocations. */
+  connect? (): Promise<unknown>
+}
+
+/** A connection that a pool has lent. */
+export interface PostgresConnection {
+  query (text: string): Promise<unknown>
+  on (event: 'notification' | 'error' | 'end', listener: (message: { readonly payload?: string | undefined }) => void): unknown
+  /** @param destroy true: the pool closes it instead of lending it again */
+  release (destroy: boolean): void
+}
+
+export type Row = Readonly<Record<string, unknown>>
+
+/** Runs one statement, which is a transaction of its own, in one round trip. */
+export type Ask = (text: string, values: unknown[]) => Promise<Row[]>
+
+/** Under `repeatable read` each of many steps on one user loses to the first, and is asked again. */
+const MOST_TRIES = 100
+/** Milliseconds, within which a pause ends at random, so that those who lost do not all come back at once. */
+const LONGEST_PAUSE = 25
+
+export function createAsk (client: PostgresClient): Ask {
+  return async function ask (text, values) {
+    const { rows } = await client.query(text, values)
+    return rows as Row[]
+  }
+}
+
+/** Whether a statement was undone because it met another one: a serialization failure or a deadlock. */
+export function isConflict (error: unknown): boolean {
+  const code = codeOf(error)
+  return code === '40001' || code === '40P01'
+}
+
+/** The SQLSTATE of an error, or the code of one of the network. */
+export function codeOf (error: unknown): unknown {
+  return typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined
+}
+
+/** Takes a step again for as long as it is undone; no connection is held between two tries. */
+export async function untilDone<T> (step: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await step()
+    } catch (error) {
+      if (tries === MOST_TRIES || !isConflict(error)) throw error
+    }
+    await delay(Math.random() * Math.min(tries, LONGEST_PAUSE))
+  }
+}
