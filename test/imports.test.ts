@@ -10,7 +10,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   keys: ['errors'],
   tokens: ['errors', 'keys'],
   sessions: ['errors', 'tokens'],
-  stores: ['sessions', 'tokens'],
+  stores: ['errors', 'sessions', 'tokens'],
   options: ['errors', 'keys', 'tokens', 'sessions'],
   openapi: ['errors'],
   access: ['errors', 'tokens', 'sessions', 'openapi'],

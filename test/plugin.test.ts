@@ -22,7 +22,8 @@ async function statusOf (app: FastifyInstance, url: string, token: string): Prom
 
 test('the package exports the plugin under two names, and what its options are made with', async t => {
   t.strictSame(Object.keys(publicNames).sort(), [
-    'decideRotation', 'default', 'defineRoutes', 'dualToken', 'loginRequired', 'memoryStore', 'redisStore', 'refreshRequired', 'withDualToken'
+    'decideRotation', 'default', 'defineRoutes', 'dualToken', 'loginRequired', 'memoryStore', 'redisStore', 'refreshRequired',
+    'sqliteStore', 'withDualToken'
   ])
   t.equal(publicNames.default, publicNames.dualToken)
 })
