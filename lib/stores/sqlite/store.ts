@@ -181,7 +181,7 @@ export function sqliteStore (pathOrDatabase: string | SqliteDatabase, options: S
         ttl = feed.readTtl()
         return feed.read(cursor, now)
       })
-      sweep.run(now)
+      sweep(now)
       return page
     },
 
@@ -191,7 +191,6 @@ export function sqliteStore (pathOrDatabase: string | SqliteDatabase, options: S
     },
 
     async close () {
-      sweep.stop()
       steps.close()
     }
   }

@@ -8,15 +8,11 @@ const SLICE = 100
 /** Milliseconds. */
 const PAUSE = 10
 
-export interface Sweep {
-  /** Sweeps until nothing is left, in the background; nothing happens while that is under way. */
-  run (now: number): Promise<void>
-  stop (): void
-}
+/** Sweeps until nothing is left, in the background; nothing happens while that is under way. */
+export type Sweep = (now: number) => Promise<void>
 
 export function createSweep (steps: Steps): Sweep {
   let isRunning = false
-  let isStopped = false
 
   function before (now: number, { feed }: Connection): number {
     return now - feed.readTtl()
@@ -45,19 +41,15 @@ export function createSweep (steps: Steps): Sweep {
     while (!await steps.read(({ reserve }) => reserve.isWhole())) await steps.write(({ reserve }) => { reserve.give() })
   }
 
-  return {
-    async run (now) {
-      if (isRunning) return
-      isRunning = true
-      try {
-        while (!isStopped && await sweepSlice(now)) await delay(PAUSE, undefined, { ref: false })
-        if (!isStopped) await refill()
-      } catch {
-        // Busy, full or closed: the next poll goes on.
-      }
-      isRunning = false
-    },
-
-    stop () { isStopped = true }
+  return async function sweep (now) {
+    if (isRunning) return
+    isRunning = true
+    try {
+      while (await sweepSlice(now)) await delay(PAUSE, undefined, { ref: false })
+      await refill()
+    } catch {
+      // Busy, full or closed: the next poll goes on.
+    }
+    isRunning = false
   }
 }
