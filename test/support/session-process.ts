@@ -20,10 +20,14 @@ export interface Tokens {
   readonly refresh: string
 }
 
-/** Starts a server whose sessions are in a Redis, and waits until it listens; it ends with the test. */
-export function startSessionServer (t: Test, redisUrl: string, options: SessionProcessOptions = {}): Promise<ServerProcess> {
+/**
+ * Starts a server whose sessions are in a store that processes share, and waits until it listens; it ends with the test.
+ *
+ * @param place the URL of a Redis, or the variable that names another place
+ */
+export function startSessionServer (t: Test, place: string | NodeJS.ProcessEnv, options: SessionProcessOptions = {}): Promise<ServerProcess> {
   const file = new URL('session-server.ts', import.meta.url).pathname
-  return startServer(t, node(file), { REDIS_URL: redisUrl, SESSION_OPTIONS: JSON.stringify(options) })
+  return startServer(t, node(file), { ...(typeof place === 'string' ? { REDIS_URL: place } : place), SESSION_OPTIONS: JSON.stringify(options) })
 }
 
 async function send ({ url }: ServerProcess, method: string, path: string, token?: string, body?: object): Promise<Reply> {

@@ -1,14 +1,16 @@
-// A server as a process of its own: sessions in the Redis of REDIS_URL, the members of `sessions` from SESSION_OPTIONS, as JSON.
+// A server as a process of its own: sessions in the Redis of REDIS_URL or the file SQLITE_FILE, the members of `sessions` from SESSION_OPTIONS, as JSON.
 import { Type } from '@sinclair/typebox'
 import Fastify from 'fastify'
 import { Redis } from 'ioredis'
-import dualToken, { defineRoutes, memoryStore, redisStore } from '../../lib/index.ts'
+import dualToken, { defineRoutes, memoryStore, redisStore, sqliteStore } from '../../lib/index.ts'
+import { openDatabase } from './sqlite.ts'
 import { SECRET } from './tokens.ts'
 
-const { REDIS_URL, SESSION_OPTIONS, PORT } = process.env
+const { REDIS_URL, SQLITE_FILE, SESSION_OPTIONS, PORT } = process.env
 const fastify = Fastify({ logger: true, disableRequestLogging: true })
 
 function createStore () {
+  if (SQLITE_FILE !== undefined) return sqliteStore(openDatabase(SQLITE_FILE))
   if (REDIS_URL === undefined) return memoryStore()
   const client = new Redis(REDIS_URL, { retryStrategy: () => 20 })
   // The requests that fail of it say so.
