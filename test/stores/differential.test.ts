@@ -1,11 +1,12 @@
-// The two stores are the same table written twice, in TypeScript and in Lua: whatever is asked of both, both answer alike.
+// All stores follow one table, in TypeScript or written again in Lua: whatever is asked of them, they answer alike.
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
 import { test } from 'tap'
 import { newSession } from '../../lib/testing/setting.ts'
-import { memoryStore, redisStore, type SessionRecord, type SessionStore } from '../../lib/index.ts'
-import { openRedis, withoutRedis } from '../support/redis.ts'
+import { memoryStore, redisStore, sqliteStore, type SessionRecord, type SessionStore } from '../../lib/index.ts'
+import { openRedis, withoutRedis, type Owner } from '../support/redis.ts'
+import { openDatabase } from '../support/sqlite.ts'
 
 const START = 1_750_000_000_000
 const STEP = 3_600_000
@@ -94,26 +95,70 @@ async function take (store: SessionStore, step: Step, sessions: SessionRecord[],
   return { ...rotation, outcome, sinceRotation: rotation.sinceRotation !== null }
 }
 
-test('memory and Redis answer alike, whatever is asked', { skip: withoutRedis }, async t => {
-  const { client, prefix } = await openRedis(t)
+/** A fresh store, and what makes sessions look older where the store has a clock of its own. */
+interface Rival {
+  readonly store: SessionStore
+  age? (sessionIds: readonly string[]): Promise<unknown>
+  close? (): unknown
+}
 
-  await fc.assert(fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 40 }), async steps => {
-    const place = `${prefix}${randomUUID()}{case}:`
-    const [memory, redis] = [memoryStore(), redisStore(client, { prefix: place })]
-    let now = START
-    const sessions = [newSession(7, now), newSession('7', now), newSession(7, now)]
-    for (const store of [memory, redis]) {
-      for (const session of sessions.slice(0, 2)) await store.create({ ...session, expiresAt: now + 20 * STEP }, { now, revocationTtl: REVOCATION_TTL, elapsed: 0 })
-    }
-    for (const step of steps) {
-      // Time goes by on both clocks, so that a span of 0 is over.
-      now += STEP
-      for (const { id } of sessions) {
-        const key = `${place}session:${id}`
-        for (const field of ['rotatedAt', 'displacedAt']) if (Number(await client.hget(key, field)) > 0) await client.hincrby(key, field, -STEP)
+interface Contender {
+  readonly name: string
+  readonly skip: string | false
+  /** @returns what makes a fresh store for each game */
+  prepare (t: Owner): Promise<() => Rival | Promise<Rival>>
+}
+
+const CONTENDERS: readonly Contender[] = [
+  {
+    name: 'Redis',
+    skip: withoutRedis,
+    async prepare (t) {
+      const { client, prefix } = await openRedis(t)
+      return () => {
+        const place = `${prefix}${randomUUID()}{case}:`
+        return {
+          store: redisStore(client, { prefix: place }),
+          async age (sessionIds) {
+            for (const id of sessionIds) {
+              const key = `${place}session:${id}`
+              for (const field of ['rotatedAt', 'displacedAt']) if (Number(await client.hget(key, field)) > 0) await client.hincrby(key, field, -STEP)
+            }
+          }
+        }
       }
-      assert.deepEqual(await take(redis, step, sessions, now), await take(memory, step, sessions, now))
-      assert.deepEqual(await look(redis, now), await look(memory, now))
     }
-  }), { numRuns: 150 })
-})
+  },
+  {
+    name: 'SQLite',
+    skip: false,
+    async prepare () {
+      return () => {
+        const database = openDatabase(':memory:')
+        return { store: sqliteStore(database), close: () => database.close() }
+      }
+    }
+  }
+]
+
+for (const { name, skip, prepare } of CONTENDERS) {
+  test(`memory and ${name} answer alike, whatever is asked`, { skip }, async t => {
+    const open = await prepare(t)
+    await fc.assert(fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 40 }), async steps => {
+      const [memory, rival] = [memoryStore(), await open()]
+      let now = START
+      const sessions = [newSession(7, now), newSession('7', now), newSession(7, now)]
+      for (const store of [memory, rival.store]) {
+        for (const session of sessions.slice(0, 2)) await store.create({ ...session, expiresAt: now + 20 * STEP }, { now, revocationTtl: REVOCATION_TTL, elapsed: 0 })
+      }
+      for (const step of steps) {
+        // Time goes by on both clocks, so that a span of 0 is over.
+        now += STEP
+        await rival.age?.(sessions.map(({ id }) => id))
+        assert.deepEqual(await take(rival.store, step, sessions, now), await take(memory, step, sessions, now))
+        assert.deepEqual(await look(rival.store, now), await look(memory, now))
+      }
+      await rival.close?.()
+    }), { numRuns: 150 })
+  })
+}
