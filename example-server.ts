@@ -1,11 +1,11 @@
 // A small but whole application: users in memory, sign-in and renewal at /authorizations, one guarded and one open route,
-// sessions when REDIS_URL or SESSIONS=memory asks for them, and pages to try it on at / and /docs.
+// sessions when REDIS_URL or SESSIONS=memory|sqlite asks for them, and pages to try it on at / and /docs.
 import { randomBytes, scrypt, scryptSync, timingSafeEqual } from 'node:crypto'
 import { Type } from '@sinclair/typebox'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { Redis } from 'ioredis'
 import { pages } from './example/pages.ts'
-import dualToken, { defineRoutes, loginRequired, memoryStore, redisStore, type SessionStore } from './lib/index.ts'
+import dualToken, { defineRoutes, loginRequired, memoryStore, redisStore, sqliteStore, type SessionStore } from './lib/index.ts'
 
 const maxSignIns = 32
 const drainTime = 3_000
@@ -52,7 +52,7 @@ async function createServer (): Promise<FastifyInstance> {
 }
 
 function createStore (fastify: FastifyInstance): SessionStore | undefined {
-  const { REDIS_URL, SESSIONS } = process.env
+  const { REDIS_URL, SESSIONS, SQLITE_FILE } = process.env
   if (REDIS_URL !== undefined) {
     const redis = new Redis(REDIS_URL)
     redis.on('error', error => fastify.log.error({ err: error }, 'Redis is out of reach'))
@@ -60,7 +60,8 @@ function createStore (fastify: FastifyInstance): SessionStore | undefined {
     return redisStore(redis)
   }
   if (SESSIONS === undefined || SESSIONS === '') return undefined
-  if (SESSIONS !== 'memory') throw new Error('SESSIONS must be memory, or not set.')
+  if (SESSIONS === 'sqlite') return sqliteStore(SQLITE_FILE ?? 'sessions.db')
+  if (SESSIONS !== 'memory') throw new Error('SESSIONS must be memory, sqlite, or not set.')
   return memoryStore()
 }
 
