@@ -27,6 +27,7 @@ const COLUMNS = {
 
 export interface SessionTable {
   find (id: string): SessionRecord | null
+  /** Again is no error: a call whose answer was lost may have done its work. */
   insert (session: SessionRecord): void
   /** Writes what of a session can change; its end, which is in an index, only when it has moved. */
   update (before: SessionRecord, after: SessionRecord): void
@@ -52,7 +53,7 @@ export function createSessionTable (database: SqliteDatabase, prefix: string): S
   const table = `${prefix}sessions`
   const columns = Object.values(COLUMNS)
   const find = database.prepare(`SELECT ${columns.join(', ')} FROM ${table} WHERE id = ?`)
-  const insert = database.prepare(`INSERT INTO ${table} (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`)
+  const insert = database.prepare(`INSERT OR REPLACE INTO ${table} (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`)
   const update = database.prepare(`UPDATE ${table} SET generation = ?, parent_generation = ?, confirmed = ?, rotated_at = ?, displaced_at = ?,
     issued_at = ?, authenticated_at = ?, last_used_at = ?, ip = ?, user_agent = ? WHERE id = ?`)
   const move = database.prepare(`UPDATE ${table} SET expires_at = ? WHERE id = ?`)

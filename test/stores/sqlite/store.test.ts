@@ -10,7 +10,7 @@ import { reasonOf } from '../../../lib/stores/sqlite/database.ts'
 import { sqliteSchema } from '../../../lib/stores/sqlite/schema.ts'
 import { createRandom } from '../../../lib/tokens/session-claims.ts'
 import { bearer, createApp } from '../../support/app.ts'
-import { newFile, openDatabase, opensFiles, type OpenDatabase } from '../../support/sqlite.ts'
+import { DRIVERS, newFile, openDatabase, opensFiles, type OpenDatabase } from '../../support/sqlite.ts'
 import { rotationOf } from '../../support/sqlite-process.ts'
 import { claimsIn, SECRET } from '../../support/tokens.ts'
 
@@ -19,7 +19,10 @@ const TTL = 7_260_000
 const CONTEXT = { now: NOW, revocationTtl: TTL }
 const FAULT = 'FST_DUAL_TOKEN_OPTION_INVALID'
 
-const withoutFiles = !opensFiles && 'this Node.js has no node:sqlite'
+/** A Node.js without node:sqlite is given libsql in its place: the same calls. */
+function openFiles (t: Test): void {
+  if (!opensFiles) t.intercept(process, 'getBuiltinModule', { value: () => ({ DatabaseSync: DRIVERS.get('libsql') }) })
+}
 
 function open (t: Test, file = newFile(t)): OpenDatabase {
   const database = openDatabase(file)
@@ -109,7 +112,8 @@ test('what sqliteStore is given is checked', async t => {
   t.throws(() => sqliteSchema({ tablePrefix: 'a b' }), { name: 'TypeError' })
 })
 
-test('a path is opened, made for its owner alone, and closed with the store', { skip: withoutFiles }, async t => {
+test('a path is opened, made for its owner alone, and closed with the store', async t => {
+  openFiles(t)
   const file = newFile(t)
   const store = sqliteStore(file)
   await store.open!()
@@ -196,7 +200,8 @@ test('what a boot finds wrong with the database is said in one sentence', async 
   t.equal(readFileSync(noDatabase, 'utf8'), 'Dear diary, '.repeat(1000), 'a file that is something else is left alone')
 })
 
-test('a path that cannot be opened fails the boot', { skip: withoutFiles }, async t => {
+test('a path that cannot be opened fails the boot', async t => {
+  openFiles(t)
   const file = newFile(t)
   const nowhere = join(dirname(file), 'nowhere', 'sessions.db')
   await t.rejects(sqliteStore(nowhere).open!(), { code: FAULT, message: /^The database of sqliteStore cannot be opened: .*ENOENT/ })
