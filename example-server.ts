@@ -6,7 +6,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import { Redis } from 'ioredis'
 import pg from 'pg'
 import { pages } from './example/pages.ts'
-import dualToken, { defineRoutes, loginRequired, memoryStore, postgresStore, redisStore, type SessionStore } from './lib/index.ts'
+import dualToken, { defineRoutes, loginRequired, memoryStore, postgresStore, redisStore, sqliteStore, type SessionStore } from './lib/index.ts'
 
 const maxSignIns = 32
 const drainTime = 3_000
@@ -53,7 +53,7 @@ async function createServer (): Promise<FastifyInstance> {
 }
 
 function createStore (fastify: FastifyInstance): SessionStore | undefined {
-  const { DATABASE_URL, REDIS_URL, SESSIONS } = process.env
+  const { DATABASE_URL, REDIS_URL, SESSIONS, SQLITE_FILE } = process.env
   if (REDIS_URL !== undefined) {
     const redis = new Redis(REDIS_URL)
     redis.on('error', error => fastify.log.error({ err: error }, 'Redis is out of reach'))
@@ -67,7 +67,8 @@ function createStore (fastify: FastifyInstance): SessionStore | undefined {
     return postgresStore(pool)
   }
   if (SESSIONS === undefined || SESSIONS === '') return undefined
-  if (SESSIONS !== 'memory') throw new Error('SESSIONS must be memory, or not set.')
+  if (SESSIONS === 'sqlite') return sqliteStore(SQLITE_FILE ?? 'sessions.db')
+  if (SESSIONS !== 'memory') throw new Error('SESSIONS must be memory, sqlite, or not set.')
   return memoryStore()
 }
 

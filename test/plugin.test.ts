@@ -22,7 +22,8 @@ async function statusOf (app: FastifyInstance, url: string, token: string): Prom
 
 test('the package exports the plugin under two names, and the helpers for its options', async t => {
   t.strictSame(Object.keys(publicNames).sort(), [
-    'decideLimit', 'decideRotation', 'default', 'defineRoutes', 'dualToken', 'isDisplaced', 'loginRequired', 'memoryStore', 'postgresStore', 'redisStore', 'refreshRequired', 'remoteKeys', 'withDualToken'
+    'decideLimit', 'decideRotation', 'default', 'defineRoutes', 'dualToken', 'isDisplaced', 'loginRequired', 'memoryStore', 'postgresStore', 'redisStore', 'refreshRequired', 'remoteKeys',
+    'sqliteStore', 'withDualToken'
   ])
   t.equal(publicNames.default, publicNames.dualToken)
 })

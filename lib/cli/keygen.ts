@@ -14,6 +14,7 @@ export interface Printed {
 const HELP = [
   'Usage: fastify-dual-token keygen [--alg EdDSA|ES256|RS256|PS256|HS256] [--kid <name>]',
   '       fastify-dual-token schema postgres [--table-prefix <prefix>] [--schema <schema>]',
+  '       fastify-dual-token schema sqlite [--table-prefix <prefix>]',
   '',
   'keygen prints a new key as a JWK, then the same key as lines for the environment. Keep everything secret except JWT_PUBLIC_KEY.',
   'schema prints the SQL that creates the tables of a session store.',

@@ -1,6 +1,7 @@
 // The arguments of `fastify-dual-token schema` → the SQL that makes the tables of a store, or what is wrong.
 import { parseArgs } from 'node:util'
 import { postgresSchema } from '../stores/postgres/schema.ts'
+import { sqliteSchema } from '../stores/sqlite/schema.ts'
 
 interface SchemaOptions {
   readonly tablePrefix?: string
@@ -9,7 +10,8 @@ interface SchemaOptions {
 
 /** The databases that have tables, and what makes their SQL. */
 const databases = new Map<string | undefined, (options: SchemaOptions) => string>([
-  ['postgres', postgresSchema]
+  ['postgres', postgresSchema],
+  ['sqlite', sqliteSchema]
 ])
 
 /**
@@ -27,5 +29,6 @@ export function printSchema (args: readonly string[]): string {
   const print = databases.get(name)
   if (print === undefined || others.length > 0) throw new Error(`The database must be ${[...databases.keys()].join(' or ')}`)
   const { 'table-prefix': tablePrefix, schema } = values
+  if (name === 'sqlite' && schema !== undefined) throw new Error('SQLite has no schemas')
   return print({ ...(tablePrefix !== undefined && { tablePrefix }), ...(schema !== undefined && { schema }) }).trimEnd()
 }

@@ -26,7 +26,7 @@ export function readSessions (options: object, accessLifetime: number, refreshLi
   for (const name of Object.keys(given)) if (!SESSION_OPTION_NAMES.has(name)) throw flaw(name, 'is not known')
 
   const { store, rotate = true, sliding = false, onStale = 'deny', onEvent } = given
-  if (!isStore(store)) throw flaw('store', 'must be a session store: memoryStore(), redisStore(client) or one of your own')
+  if (!isStore(store)) throw flaw('store', 'must be a session store: memoryStore(), sqliteStore(path), postgresStore(pool), redisStore(client) or one of your own')
   if (store.inProcess === true && cluster.isWorker) {
     throw flaw('store', 'must not be memoryStore() in a worker of node:cluster, for each worker would know its own sessions alone: ' +
       'take sqliteStore, postgresStore or redisStore')

@@ -1,7 +1,8 @@
 import { test } from 'tap'
 import { run } from '../../lib/cli/command.ts'
-import { postgresStore } from '../../lib/index.ts'
+import { postgresStore, sqliteStore } from '../../lib/index.ts'
 import { openPGlite } from '../support/pglite.ts'
+import { openDatabase } from '../support/sqlite.ts'
 
 const HELP = run(['--help'])
 
@@ -18,6 +19,18 @@ test('schema postgres prints SQL that makes the tables of a store, and can be ru
   }
 })
 
+test('schema sqlite prints SQL that makes the tables of a store, and can be run again', async t => {
+  const database = openDatabase(':memory:')
+  t.teardown(() => database.close())
+  for (const [args, options] of [[[], {}], [['--table-prefix', 'app_'], { tablePrefix: 'app_' }]] as const) {
+    const { output, errors, exitCode } = run(['schema', 'sqlite', ...args])
+    t.same([errors, exitCode], [[], 0])
+    database.exec(output.join('\n'))
+    database.exec(output.join('\n'))
+    await sqliteStore(database, { ...options, createTables: false }).open!()
+  }
+})
+
 test('schema --help says how', async t => {
   t.same(HELP.exitCode, 0)
   t.match(HELP.output.join('\n'), /fastify-dual-token schema postgres/)
@@ -27,14 +40,15 @@ test('schema --help says how', async t => {
 test('a command line that is wrong gets one line that says so, no SQL, and the exit code 2', async t => {
   const name = 'must be lower-case letters, digits and _, and must not begin with a digit'
   const cases: Array<[string[], string]> = [
-    [[], 'The database must be postgres'],
-    [['mysql'], 'The database must be postgres'],
-    [['constructor'], 'The database must be postgres'],
-    [['postgres', 'postgres'], 'The database must be postgres'],
+    [[], 'The database must be postgres or sqlite'],
+    [['mysql'], 'The database must be postgres or sqlite'],
+    [['constructor'], 'The database must be postgres or sqlite'],
+    [['postgres', 'postgres'], 'The database must be postgres or sqlite'],
     [['postgres', '--table-prefix', 'a"b'], `tablePrefix ${name}`],
     [['postgres', '--table-prefix', ''], `tablePrefix ${name}`],
     [['postgres', '--schema', 'x; DROP TABLE users'], `schema ${name}`],
     [['postgres', '--schema', 's'.repeat(48)], 'schema and tablePrefix must have at most 48 characters together'],
+    [['sqlite', '--schema', 'auth'], 'SQLite has no schemas'],
     [['postgres', '--prefix', 'a'], "Unknown option '--prefix'"],
     [['postgres', '--schema'], "Option '--schema <value>' argument missing"]
   ]

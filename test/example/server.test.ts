@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { test } from 'tap'
+import { newFile, opensFiles } from '../support/sqlite.ts'
 import { node, start, startServer } from '../support/server-process.ts'
 
 const COMMAND = node('example-server.ts')
@@ -120,6 +121,25 @@ test('the secret and the lifetime come from the environment', async t => {
   const { status, body } = await send(`${second.url}/me`, 'GET', access)
   t.equal(status, 200)
   t.equal(Number(body.exp) - Number(body.iat), 90)
+})
+
+test('SESSIONS=sqlite keeps sessions in a file, where Node.js has node:sqlite, and else says in one line what to install', async t => {
+  const env = { SESSIONS: 'sqlite', SQLITE_FILE: newFile(t), JWT_SECRET: 'kFJz0cQ8vYt3mW1nXb7rL5pGhD2sUa9E' }
+  if (!opensFiles) {
+    const { ended, log } = start(t, COMMAND, env)
+    t.equal(await ended, 1)
+    t.strictSame(log.filter(line => !line.startsWith('{')), [
+      'Cannot start: sqliteStore needs Node.js 22.13 or later to open a file; on an older one run npm install libsql, ' +
+      'and hand it new Database(path) of libsql instead of the path.'
+    ])
+    return
+  }
+  const first = await startServer(t, COMMAND, env)
+  const { refresh } = await signIn(first.url)
+  first.process.kill('SIGTERM')
+  t.equal(await first.ended, 0)
+  const second = await startServer(t, COMMAND, env)
+  t.equal((await send(`${second.url}/authorizations`, 'PUT', refresh)).status, 201)
 })
 
 test('a connection that never sends a request is cut off at shutdown', async t => {

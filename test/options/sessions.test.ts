@@ -91,7 +91,7 @@ test('a store may be an instance of a class', async t => {
 
 test('an invalid member gives one sentence that says why', async t => {
   const { list, ...listless } = memoryStore()
-  const aStore = 'must be a session store: memoryStore(), redisStore(client) or one of your own'
+  const aStore = 'must be a session store: memoryStore(), sqliteStore(path), postgresStore(pool), redisStore(client) or one of your own'
   const aDuration = "must be seconds, or a string with a unit such as '15m', '2h' or '14d'"
   const noDurations = [null, true, -1, NaN, Infinity, '', 'soon', '10', {}, [1], '101 years', 1e12]
   const ofATimer = 'must be more than 0, and at most 24 days'

@@ -8,15 +8,23 @@ import { honestClient } from '../support/model/honest.ts'
 import { logout } from '../support/model/logout.ts'
 import { slowLogin } from '../support/model/slow-login.ts'
 import { busyTabs, EXCUSED, promptTabs } from '../support/model/tabs.ts'
+import { openDatabase } from '../support/sqlite.ts'
 import { thief } from '../support/model/thief.ts'
+import { memoryStore, sqliteStore, type SessionStore } from '../../lib/index.ts'
 import type { World } from '../support/model/world.ts'
 
 const SEED = Number(process.env.MODEL_SEED ?? 1)
 const RUNS = Number(process.env.MODEL_RUNS ?? 200)
 
+/** The stores that the games are played over which bring none of their own. */
+const STORES: ReadonlyMap<string, () => SessionStore> = new Map([
+  ['memory', () => memoryStore()],
+  ['SQLite', () => sqliteStore(openDatabase(':memory:'))]
+])
+
 /** @returns what fast-check found, the smallest game and the seed included, and how many games were excused */
-async function playAll<Draw, Place extends World> (t: Test, { open, draws, play }: Game<Draw, Place>) {
-  const world = await open()
+async function playAll<Draw, Place extends World> (t: Test, { open, draws, play }: Game<Draw, Place>, createStore = STORES.get('memory')!) {
+  const world = await open(createStore)
   t.teardown(() => world.close())
   let excused = 0
   const property = fc.asyncProperty(draws, async draw => {
@@ -34,14 +42,23 @@ function rule<Draw, Place extends World> (name: string, game: Game<Draw, Place>)
   })
 }
 
+function ruleOfStores<Draw, Place extends World> (name: string, game: Game<Draw, Place>): void {
+  for (const [store, createStore] of STORES) {
+    t.test(`${name} (${store})`, async t => {
+      const { details } = await playAll(t, game, createStore)
+      t.notOk(details.failed, fc.defaultReportMessage(details) ?? 'in every game')
+    })
+  }
+}
+
 rule('an honest client with one refresh in flight stays signed in, whatever is lost, until the recovery window has passed', honestClient)
-rule('tabs on one jar stay signed in when no exchange is under way as grace runs out', bursts)
-rule('tabs that ask only when the access token has run out stay signed in while a request and a reply take less than grace', promptTabs)
+ruleOfStores('tabs on one jar stay signed in when no exchange is under way as grace runs out', bursts)
+ruleOfStores('tabs that ask only when the access token has run out stay signed in while a request and a reply take less than grace', promptTabs)
 rule('a thief and the owner do not both get a second token that the other has not', thief)
-rule('a logout is final, amid refreshes too', logout)
+ruleOfStores('a logout is final, amid refreshes too', logout)
 rule('a logout reaches the other process with the next poll, also when it is committed late', lateFeed)
 rule('a logout stays one when the store forgets everything', flushedFeed)
-rule('a sign-in that began before its user was revoked is refused', slowLogin)
+ruleOfStores('a sign-in that began before its user was revoked is refused', slowLogin)
 
 t.test('tabs that try again are logged out only across the edge of grace, and rarely', async t => {
   const { details, excused } = await playAll(t, busyTabs)

@@ -1,15 +1,17 @@
-// A server as a process of its own: sessions in the Redis of REDIS_URL or the Postgres of DATABASE_URL, the members of `sessions` from SESSION_OPTIONS, as JSON.
+// A server as a process of its own: sessions in the Redis of REDIS_URL, the Postgres of DATABASE_URL or the file SQLITE_FILE, the members of `sessions` from SESSION_OPTIONS, as JSON.
 import { Type } from '@sinclair/typebox'
 import Fastify from 'fastify'
 import { Redis } from 'ioredis'
 import pg from 'pg'
-import dualToken, { defineRoutes, memoryStore, postgresStore, redisStore } from '../../lib/index.ts'
+import dualToken, { defineRoutes, memoryStore, postgresStore, redisStore, sqliteStore } from '../../lib/index.ts'
+import { openDatabase } from './sqlite.ts'
 import { SECRET } from './tokens.ts'
 
-const { DATABASE_URL, REDIS_URL, SESSION_OPTIONS, PORT } = process.env
+const { DATABASE_URL, REDIS_URL, SQLITE_FILE, SESSION_OPTIONS, PORT } = process.env
 const fastify = Fastify({ logger: true, disableRequestLogging: true })
 
 function createStore () {
+  if (SQLITE_FILE !== undefined) return sqliteStore(openDatabase(SQLITE_FILE))
   if (DATABASE_URL !== undefined) {
     // Without a listener for errors: a connection that is lost must not end the process.
     const pool = new pg.Pool({ connectionString: DATABASE_URL })

@@ -15,7 +15,7 @@ interface Draw {
 
 /** No exchange is under way when the grace of a rotation runs out: then nobody is logged out. */
 export const bursts: Game<Draw> = {
-  open: () => createWorld(),
+  open: createStore => createWorld(createStore),
 
   draws: fc.record({
     bursts: fc.array(fc.record({

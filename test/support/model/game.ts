@@ -1,10 +1,12 @@
 // What is drawn for a game, and the games' common shape.
 import fc from 'fast-check'
+import type { SessionStore } from '../../../lib/sessions/store.ts'
 import { GRACE, type Exchange, type World } from './world.ts'
 
 /** A family of random games with a rule that must hold in each. */
 export interface Game<Draw, Place extends World = World> {
-  open (): Promise<Place>
+  /** @param createStore makes the store that all processes share, where the game needs none of its own */
+  open (createStore: () => SessionStore): Promise<Place>
   readonly draws: fc.Arbitrary<Draw>
   /** @returns how the rule was broken, or null */
   play (world: Place, draw: Draw): Promise<string | null>

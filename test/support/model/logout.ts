@@ -13,7 +13,7 @@ interface Draw {
 const PROMPT = { request: 0, load: 0, reply: 0, lost: null }
 
 export const logout: Game<Draw> = {
-  open: () => createWorld(),
+  open: createStore => createWorld(createStore),
 
   draws: fc.record({
     clients: fc.array(fc.array(step({ wait: ms(0, 1), request: ms(0, 0.5), load: ms(0, 0.5), reply: fc.constant(0) }), { minLength: 2, maxLength: 5 }), { minLength: 1, maxLength: 4 }),

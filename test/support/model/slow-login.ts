@@ -13,7 +13,7 @@ interface Draw {
 
 export const slowLogin: Game<Draw> = {
   // An injected request takes some turns from hook to hook.
-  open: () => createWorld(20),
+  open: createStore => createWorld(createStore, 20),
 
   draws: fc.record({
     logins: fc.array(fc.record({ begins: ms(0, 30), check: ms(0, 30), process: fc.nat(1) }), { minLength: 1, maxLength: 4 }),

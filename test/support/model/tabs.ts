@@ -70,7 +70,7 @@ async function play (world: World, { tabs, pace }: Draw, { patient, excused }: H
  * access token in the jar has run out: all who ask with the same token are answered within grace.
  */
 export const promptTabs: Game<Draw> = {
-  open: () => createWorld(),
+  open: createStore => createWorld(createStore),
   draws: tabs({
     wait: fc.oneof(ms(0, 5), ms(0, 15)),
     request: ms(0, 4),
@@ -83,7 +83,7 @@ export const promptTabs: Game<Draw> = {
 
 /** Requests and replies are lost, and tabs ask when they like and try again, often across the edge of grace. */
 export const busyTabs: Game<Draw> = {
-  open: () => createWorld(),
+  open: createStore => createWorld(createStore),
   draws: tabs({ wait: fc.oneof(ms(0, 4), ms(0, 15), ms(0, 60)) }, ms(0, 0.4)),
   play: (world, draw) => play(world, draw, {
     patient: false,

@@ -1,6 +1,5 @@
 // Several processes of a server that share one store, and the network between them and their clients.
 import Fastify, { type FastifyInstance } from 'fastify'
-import { memoryStore } from '../../../lib/stores/memory.ts'
 import type { SessionStore } from '../../../lib/sessions/store.ts'
 import { dualToken, type DualTokenSessions } from '../../../lib/index.ts'
 import type { PairReply } from '../../../lib/tokens/types.ts'
@@ -24,9 +23,9 @@ export interface FallibleWorld extends World {
   readonly fallible: FallibleStore
 }
 
-/** Two processes with the memory store. */
-export async function createWorld (turns?: number): Promise<World> {
-  return await open(createTime(turns), memoryStore(), {})
+/** Two processes with one store. */
+export async function createWorld (createStore: () => SessionStore, turns?: number): Promise<World> {
+  return await open(createTime(turns), createStore(), {})
 }
 
 /** Two processes with a store that can lose what it wrote. */
