@@ -25,8 +25,7 @@ interface Present {
  */
 export function createCookieClient (options: CookieClientOptions): CookieClient {
   const { access = false, onSignInRequired, locks = locksOfBrowser() } = options
-  const steps = { expired: /_ACCESS_(EXPIRED|MISSING)$/, identify, refresh, giveUp }
-  const { fetch, routes, authorize } = createApi<Present | null>(options, steps, { credentials: 'include' })
+  const { fetch, routes, authorize } = createApi<Present | null>(options, identify, recover, { credentials: 'include' })
   const name = `fastify-dual-token cookies ${routes}`
   const channel = options.channel === undefined ? channelOfBrowser(name) : options.channel
   let token: Known
@@ -42,7 +41,7 @@ export function createCookieClient (options: CookieClientOptions): CookieClient 
 
   async function signIn (credentials: object): Promise<void> {
     await replaceUser(async () => {
-      const { reply, code } = await authorize('POST', { 'content-type': 'application/json' }, credentials)
+      const { reply, code } = await authorize('POST', '', credentials)
       if (reply.status !== 201) throw new AuthorizationError(reply.status, code)
       return await tokenOf(reply)
     })
@@ -52,7 +51,7 @@ export function createCookieClient (options: CookieClientOptions): CookieClient 
     await replaceUser(async () => {
       const { reply, code = '' } = await authorize('DELETE')
       // With these codes, too, the server deletes the cookies, or there were none.
-      if (reply.status !== 204 && !/_ACCESS_/.test(code)) throw new AuthorizationError(reply.status, code)
+      if (reply.status !== 204 && !/^FST_DUAL_TOKEN_ACCESS_/.test(code)) throw new AuthorizationError(reply.status, code)
       return null
     })
   }
@@ -68,7 +67,9 @@ export function createCookieClient (options: CookieClientOptions): CookieClient 
     return { token, turn, sign_in: signIns }
   }
 
-  async function refresh (sent: Present): Promise<Present | null> {
+  async function recover (sent: Present, status: number, code: string): Promise<Present | null> {
+    if (/^FST_DUAL_TOKEN_(ACCESS_REVOKED|CROSS_ORIGIN)$/.test(code)) giveUp(sent.turn, new AuthorizationError(status, code))
+    if (!/^FST_DUAL_TOKEN_ACCESS_(EXPIRED|MISSING)$/.test(code)) return null
     await refreshUnless(sent.turn)
     return token === null ? null : { token, turn, sign_in: signIns }
   }
@@ -86,7 +87,7 @@ export function createCookieClient (options: CookieClientOptions): CookieClient 
     const renewed = reply.status === 201 ? await tokenOf(reply) : null
     // Another tab has signed somebody in or out.
     if (turn !== seen) return
-    if (renewed === null && code !== 'FST_DUAL_TOKEN_REFRESH_MISSING') await giveUp({ turn }, new AuthorizationError(reply.status, code))
+    if (renewed === null && code !== 'FST_DUAL_TOKEN_REFRESH_MISSING') giveUp(turn, new AuthorizationError(reply.status, code))
     setToken(renewed)
     if (renewed === '') channel?.postMessage('refreshed')
   }
@@ -119,8 +120,8 @@ export function createCookieClient (options: CookieClientOptions): CookieClient 
   }
 
   /** Throws; where the user has to sign in again, it says so, once. */
-  async function giveUp (sent: Pick<Present, 'turn'>, error: AuthorizationError): Promise<never> {
-    if (error.signInRequired && turn === sent.turn) {
+  function giveUp (seen: number, error: AuthorizationError): never {
+    if (error.signInRequired && turn === seen) {
       setToken(null)
       if (!isTold) onSignInRequired?.(error)
       isTold = true

@@ -14,12 +14,12 @@ import type { StoredTokens, TokenClient, TokenClientOptions, Tokens } from './ty
  */
 export function createTokenClient (options: TokenClientOptions): TokenClient {
   const { storage, onSignInRequired, locks = locksOfBrowser() } = options
-  const { fetch, routes, authorize } = createApi<StoredTokens>(options, { expired: /_ACCESS_EXPIRED$/, identify: () => storage.get(), refresh, giveUp })
+  const { fetch, routes, authorize } = createApi<StoredTokens>(options, () => storage.get(), recover)
   let refreshing: Promise<StoredTokens> | undefined
   let storing: Promise<StoredTokens> = Promise.resolve(null)
 
   async function signIn (credentials: object): Promise<void> {
-    const { reply, code } = await authorize('POST', { 'content-type': 'application/json' }, credentials)
+    const { reply, code } = await authorize('POST', '', credentials)
     if (reply.status !== 201) throw new AuthorizationError(reply.status, code)
     await store({ ...await reply.json() as Tokens, sign_in: Math.random() })
   }
@@ -27,8 +27,13 @@ export function createTokenClient (options: TokenClientOptions): TokenClient {
   async function signOut (): Promise<void> {
     const tokens = await store(null)
     if (!tokens) return
-    const { reply, code } = await authorize('DELETE', { authorization: `Bearer ${tokens.token}` })
+    const { reply, code } = await authorize('DELETE', tokens.token)
     if (![204, 401, 404].includes(reply.status)) throw new AuthorizationError(reply.status, code)
+  }
+
+  async function recover (tokens: Tokens, status: number, code: string): Promise<StoredTokens> {
+    if (code === 'FST_DUAL_TOKEN_ACCESS_REVOKED') return await giveUp(tokens, new AuthorizationError(status, code))
+    if (code === 'FST_DUAL_TOKEN_ACCESS_EXPIRED') return await refresh(tokens)
   }
 
   /** Refreshes once, however many requests ask for it; resolves to the tokens that are stored then. */
@@ -42,7 +47,7 @@ export function createTokenClient (options: TokenClientOptions): TokenClient {
     const current = await storage.get()
     if (current?.token !== expired.token) return current
 
-    const { reply, code } = await authorize('PUT', { authorization: `Bearer ${current.refresh_token}` })
+    const { reply, code } = await authorize('PUT', current.refresh_token)
     const renewed = reply.status === 201 ? { ...current, ...await reply.json() as Partial<Tokens> } : null
     const found = renewed ? await store(renewed, expired) : await storage.get()
     if (found?.token !== expired.token) return found
