@@ -1,5 +1,6 @@
 // All the benchmarks, one after the other.
 import { startRedis, withoutServer } from '../test/support/redis.ts'
+import { benchCookies } from './cookies.ts'
 import { benchGuardedRoute } from './guarded-route.ts'
 import { benchIssue } from './issue.ts'
 import { benchKeys } from './keys.ts'
@@ -9,6 +10,7 @@ import { benchVerify } from './verify.ts'
 
 console.log(await benchGuardedRoute({ rounds: 15, count: 5_000, warmUp: 20_000, tokens: 5_000 }))
 console.log(await benchRefused({ rounds: 31, count: 1_000, warmUp: 10_000 }))
+console.log(await benchCookies({ rounds: 101, count: 1_000, warmUp: 10_000 }))
 console.log(await benchVerify({ rounds: 101, count: 3_000, warmUp: 60_000 }))
 console.log(await benchIssue({ rounds: 51, count: 2_000, warmUp: 20_000 }))
 console.log(await benchKeys({ rounds: 31, count: 300, warmUp: 3_000 }))

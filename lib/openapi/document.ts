@@ -23,20 +23,18 @@ const HOOKS = ['onRequest', 'preValidation', 'preHandler'] as const
 
 type Described = { readonly [DESCRIPTION]?: Describe }
 type Schema = FastifySchema | undefined
-type Document = { readonly components: { readonly securitySchemes: object } }
-type TransformObject = (given: { openapiObject: Document }) => unknown
-type Transform = (given: { schema?: Schema, url: string, route: RouteOptions }) => { schema?: Schema, url?: string }
+type Document = { readonly components: { securitySchemes: object } }
+type Transform = (given: { schema?: Schema, url: string, route: RouteOptions, openapiObject: Document }) => { schema?: Schema, url?: string }
 
 interface SwaggerOptions {
   readonly openapi?: { readonly components?: { readonly schemas?: object, readonly securitySchemes?: object } }
   readonly transform?: Transform
-  readonly transformObject?: TransformObject
 }
 
 /**
  * Completes the options of @fastify/swagger: guarded routes show the token they need and their refusals, ready routes are described in full.
  * What the application has written itself takes precedence: a `security`, a reply (its status, `4xx`, `5xx` or `default`), a scheme of the
- * same name. A `transform` of the application is called first, its `transformObject` last.
+ * same name. A `transform` of the application is called first.
  *
  * @param options left as they are; the document is OpenAPI 3
  * @example
@@ -45,10 +43,8 @@ interface SwaggerOptions {
  * ```
  */
 export function withDualToken<Options extends object> (options: Options): Options {
-  const { openapi, transform, transformObject } = options as SwaggerOptions
+  const { openapi, transform } = options as SwaggerOptions
   const { schemas, securitySchemes, ...components } = openapi?.components ?? {}
-  /** The schemes that routes ask for. Only they know the names of cookies. */
-  const found: Record<string, object> = {}
   return {
     ...options,
     openapi: {
@@ -59,29 +55,26 @@ export function withDualToken<Options extends object> (options: Options): Option
         securitySchemes: { ...TOKEN_SCHEMES, ...securitySchemes }
       }
     },
-    transform: describing(transform, found),
-    transformObject: completing(transformObject, found)
+    transform: describing(transform)
   }
 }
 
-function describing (transform: Transform = given => given, found: Record<string, object>): Transform {
+function describing (transform: Transform = given => given): Transform {
   return function describe (given) {
     const { schema = given.schema, url = given.url } = transform(given)
     const descriptions = descriptionsOf(given.route)
-    for (const { schemes } of descriptions) Object.assign(found, schemes)
+    for (const { schemes } of descriptions) addSchemes(given.openapiObject, schemes ?? {})
     return { schema: describedSchema(schema, descriptions), url }
   }
 }
 
-/** Adds the schemes that were found, unless the application has written them itself. */
-function completing (transformObject: TransformObject = ({ openapiObject }) => openapiObject, found: Schemes): TransformObject {
-  return function complete ({ openapiObject }) {
-    const { components } = openapiObject
-    const own = components.securitySchemes
-    return transformObject({
-      openapiObject: { ...openapiObject, components: { ...components, securitySchemes: { ...own, ...found, ...own } } }
-    })
-  }
+/**
+ * Adds the schemes that a route asks for, unless the application has written them itself: only the route knows the names of its cookies, and
+ * @fastify/swagger looks its schemes up before it calls `transformObject`.
+ */
+function addSchemes ({ components }: Document, schemes: Schemes): void {
+  const own = components.securitySchemes
+  components.securitySchemes = { ...own, ...schemes, ...own }
 }
 
 function descriptionsOf (route: RouteOptions): Description[] {

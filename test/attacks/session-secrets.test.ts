@@ -4,6 +4,7 @@ import Fastify, { type InjectOptions } from 'fastify'
 import { test } from 'tap'
 import { dualToken } from '../../lib/index.ts'
 import { bearer, createClock } from '../support/app.ts'
+import { ACCESS, carry, cookiesOf, OWN_PAGE, REFRESH } from '../support/cookies.ts'
 import { createLog, createToldStore, FAILURES, PATH, type StoreMethod } from '../support/session-app.ts'
 import { claimsIn, SECRET } from '../support/tokens.ts'
 
@@ -89,4 +90,55 @@ test('no request, whatever the store does, leaves a secret in the log', async t 
     t.strictSame(secrets.filter(secret => seen.includes(secret)), [], where)
   }
   t.notOk(inspect(app.dualToken, { depth: 9, showHidden: true }).includes(tokens[0]!))
+})
+
+test('no cookie is in a log line or an error, whatever becomes of the request', async t => {
+  const { log, text } = createLog()
+  const told = createToldStore()
+  const errors: unknown[] = []
+  const app = Fastify({ loggerInstance: log })
+  t.teardown(() => app.close())
+  app.addHook('onError', async (_request, _reply, error) => { errors.push(error) })
+  await app.register(dualToken, {
+    secret: SECRET,
+    now: createClock().now,
+    cookies: { access: true },
+    routes: { login: () => ({ user_id: USER_ID }) },
+    sessions: { store: told.store, storeTimeout: 0.001 }
+  })
+  app.get('/me', { preHandler: app.loginRequired }, async () => ({}))
+  app.post('/me', { preHandler: app.loginRequired }, async () => ({}))
+  app.get('/bad', async (_request, reply) => app.dualToken.setCookies(reply, { token: 'not-a-token-5fd1', refresh_token: 'nor-this-one-77ac', token_type: 'Bearer', expires_in: 1 }))
+
+  const values: string[] = ['planted-value-19e0', 'not-a-token-5fd1', 'nor-this-one-77ac']
+  const bodies: string[] = []
+  const statuses = new Set<number>()
+  const signIn = async (): Promise<Record<string, string>> => {
+    const cookies = cookiesOf(await app.inject({ method: 'POST', url: PATH, payload: {}, headers: OWN_PAGE }))
+    values.push(...Object.values(cookies).flatMap(value => [value, ...value.split('.').slice(1)]))
+    return cookies
+  }
+  const failures = [undefined, ...Object.values(FAILURES)]
+  for (const fail of failures) {
+    const cookies = await signIn()
+    if (fail !== undefined) for (const method of METHODS) told.instead.set(method, fail)
+    const carried = [carry(cookies), carry({ ...cookies, [ACCESS]: values[0]! }), carry({ [REFRESH]: values[0]! }), { cookie: `${carry(cookies).cookie}; ${carry(cookies).cookie}` }]
+    for (const cookie of carried) {
+      for (const origin of [OWN_PAGE, { origin: 'https://evil.example' }, {}]) {
+        for (const [method, url] of [['GET', '/me'], ['POST', '/me'], ['PUT', PATH], ['DELETE', PATH], ['DELETE', `${PATH}/sessions`], ['GET', '/bad']] as const) {
+          const reply = await app.inject({ method, url, headers: { ...cookie, ...origin } })
+          statuses.add(reply.statusCode)
+          for (const value of Object.values(cookiesOf(reply))) if (value !== '') values.push(value)
+          bodies.push(reply.body)
+        }
+      }
+    }
+    told.instead.clear()
+  }
+  for (const status of [200, 201, 204, 401, 403, 500, 503]) t.ok(statuses.has(status), `some request got ${status}`)
+  const seen = { log: text(), bodies: bodies.join(''), errors: errors.map(error => inspect(error, { depth: 9, showHidden: true })).join('') }
+  for (const [where, content] of Object.entries(seen)) {
+    t.ok(content.length > 1000, where)
+    t.strictSame(values.filter(value => content.includes(value)), [], where)
+  }
 })

@@ -255,6 +255,86 @@ test('the ready routes are fully described', async t => {
   t.match(paths['/authorizations/sessions/{id}']!.delete!.parameters, [{ in: 'path', name: 'id', description: String }])
 })
 
+test('with cookies, each token may come in either way, and what is refused and set is said', async t => {
+  const app = await createDocumented(t, { routes, sessions: { store: memoryStore() }, cookies: { access: true } })
+  const { loginRequired, refreshRequired } = app
+  app.get('/me', { preHandler: loginRequired }, answer)
+  app.post('/me', { preHandler: loginRequired }, answer)
+  app.route({ method: ['GET', 'PATCH'], url: '/either', preHandler: loginRequired, handler: answer })
+  app.get('/renewal', { preHandler: refreshRequired }, answer)
+  app.post('/both', { onRequest: loginRequired, preHandler: refreshRequired }, answer)
+  const { paths, components } = await documentOf(app)
+
+  const access = [{ accessToken: [] }, { accessCookie: [] }]
+  const refresh = [{ refreshToken: [] }, { refreshCookie: [] }]
+  const [get, post] = [paths['/me']!.get!, paths['/me']!.post!]
+  t.strictSame([get.security, post.security, paths['/renewal']!.get!.security], [access, access, refresh])
+  t.strictSame(codesOf(get.responses[403]), ['ACCESS_IS_REFRESH'])
+  t.strictSame(codesOf(post.responses[403]), ['ACCESS_IS_REFRESH', 'CROSS_ORIGIN'])
+  t.ok(codesOf(paths['/either']!.get!.responses[403]).includes('CROSS_ORIGIN'), 'one description for all methods of a route')
+  t.notOk(codesOf(paths['/renewal']!.get!.responses[403]).includes('CROSS_ORIGIN'))
+  t.strictSame(paths['/both']!.post!.security, [
+    { accessToken: [], refreshToken: [] }, { accessToken: [], refreshCookie: [] }, { accessCookie: [], refreshToken: [] }, { accessCookie: [], refreshCookie: [] }
+  ])
+  t.strictSame(Object.keys(components.securitySchemes), ['accessToken', 'refreshToken', 'refreshCookie', 'accessCookie'])
+  t.match(components.securitySchemes, {
+    accessCookie: { type: 'apiKey', in: 'cookie', name: '__Host-Http-access_token', description: String },
+    refreshCookie: { type: 'apiKey', in: 'cookie', name: '__Host-Http-refresh_token', description: String }
+  })
+
+  const { post: signIn, put: renew, delete: signOut } = paths['/authorizations'] as Record<string, Operation>
+  t.strictSame([signIn!.security, renew!.security, signOut!.security], [[], refresh, [...access, ...refresh]])
+  for (const [operation, status] of [[signIn, 201], [renew, 201], [signOut, 204], [paths['/authorizations/sessions']!.delete, 204], [paths['/authorizations/sessions/{id}']!.delete, 204]] as const) {
+    t.ok(operation!.responses[status]!.headers?.['Set-Cookie'], `${status} of ${operation!.summary}`)
+    t.ok(codesOf(operation!.responses[403]).includes('CROSS_ORIGIN'), `403 of ${operation!.summary}`)
+  }
+  t.equal(paths['/authorizations/sessions']!.get!.responses[200]!.headers, undefined)
+  t.strictSame((signIn!.responses[201]!.content!['application/json']!.schema as { required: string[] }).required, ['token_type', 'expires_in'])
+})
+
+test('with cookies for the refresh token alone, an access token comes in the header alone, and is in the reply', async t => {
+  const app = await createDocumented(t, { routes, cookies: true })
+  app.post('/me', { preHandler: app.loginRequired }, answer)
+  const { paths, components } = await documentOf(app)
+  t.strictSame(paths['/me']!.post!.security, [{ accessToken: [] }])
+  t.strictSame(codesOf(paths['/me']!.post!.responses[403]), ['ACCESS_IS_REFRESH'])
+  t.strictSame(Object.keys(components.securitySchemes), ['accessToken', 'refreshToken', 'refreshCookie'])
+  const { post, delete: signOut } = paths['/authorizations'] as Record<string, Operation>
+  t.strictSame((post!.responses[201]!.content!['application/json']!.schema as { required: string[] }).required, ['token', 'token_type', 'expires_in'])
+  t.strictSame([signOut!.security, Object.keys(signOut!.responses), codesOf(signOut!.responses[403])], [[], ['204', '403', '413'], ['CROSS_ORIGIN']])
+})
+
+test('registrations with names have schemes with names, and the application has the last word on them', async t => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  const written = { type: 'apiKey', in: 'cookie', name: 'written' }
+  await app.register(swagger, withDualToken({
+    openapi: { info, components: { securitySchemes: { refreshCookie_shop: written as never } } },
+    transformObject: given => {
+      const { openapiObject } = given as unknown as { openapiObject: { components: { securitySchemes: object } } }
+      t.ok('refreshCookie_admin' in openapiObject.components.securitySchemes)
+      return { ...openapiObject, 'x-last': true } as never
+    }
+  }))
+  for (const [name, secret] of [['shop', SECRET], ['admin', OTHER_SECRET]] as const) {
+    await app.register(async context => await context.register(dualToken, { secret, routes, cookies: { name } }), { prefix: `/${name}` })
+  }
+  const document = await documentOf(app)
+  t.equal((document as unknown as Record<string, unknown>)['x-last'], true)
+  t.strictSame(document.paths['/admin/authorizations']!.put!.security, [{ refreshToken: [] }, { refreshCookie_admin: [] }])
+  t.strictSame(document.components.securitySchemes.refreshCookie_shop, written)
+  t.match(document.components.securitySchemes.refreshCookie_admin, { name: '__Host-Http-admin_refresh_token' })
+})
+
+test('a reply in the shape of the application is any object', async t => {
+  const app = await createDocumented(t, { routes: { ...routes, reply: ({ token }) => ({ accessToken: token }) }, cookies: true })
+  const { paths } = await documentOf(app)
+  for (const method of ['post', 'put']) {
+    const schema = paths['/authorizations']![method]!.responses[201]!.content!['application/json']!.schema as Record<string, unknown>
+    t.strictSame([schema.properties ?? {}, schema.additionalProperties, schema.required], [{}, true, undefined], method)
+  }
+})
+
 test('the key set is described, open to all, in a valid document, and served as it was', async t => {
   const keys = [ringKey('EdDSA', 'k1'), ringKey('RS256', 'k2')]
   const plain = Fastify()
@@ -302,6 +382,7 @@ test('the document is valid OpenAPI 3.0 and 3.1, with shared schemas and HEAD ro
     const app = await createDocumented(t, {
       routes,
       sessions: { store: memoryStore() },
+      cookies: { access: true },
       swagger: { exposeHeadRoutes: true, openapi: { openapi: version, info } }
     })
     app.addSchema({ $id: 'Note', type: 'object', properties: { text: { type: 'string' } } })

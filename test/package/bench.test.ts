@@ -1,5 +1,6 @@
 import { test } from 'tap'
 import { apps, SECRET, USER } from '../../bench/apps.ts'
+import { benchCookies } from '../../bench/cookies.ts'
 import { benchGuardedRoute } from '../../bench/guarded-route.ts'
 import { benchIssue } from '../../bench/issue.ts'
 import { benchKeys } from '../../bench/keys.ts'
@@ -20,6 +21,9 @@ for (const [name, bench, lines] of [
   ['refused', benchRefused, [
     'bare Fastify', 'let through', 'no token', 'an expired token', 'no token ÷ bare', 'an expired token ÷ bare', 'an expired token ÷ let through',
     'a token that is none ÷ let through', 'bytes in the log, an expired token:'
+  ]],
+  ['cookies', benchCookies, [
+    'by header, cookies off', 'by header, cookies on', 'by cookie, GET', 'by cookie, POST', 'by header: cookies on ÷ off', 'by cookie, POST ÷ by header, off'
   ]],
   ['verify', benchVerify, ['first seen', 'first seen, fast-jwt', 'hot', 'first seen: ours ÷ fast-jwt']],
   ['issue', benchIssue, ['pair', 'pair, @fastify/jwt', 'access token', 'pair: @fastify/jwt ÷ ours']],

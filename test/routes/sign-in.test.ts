@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { test } from 'tap'
 import { memoryStore } from '../../lib/index.ts'
+import { linesOf, OWN_PAGE } from '../support/cookies.ts'
 import { createSessionApp, createToldStore, FAILURES, outcomeOf, PATH } from '../support/session-app.ts'
 import { ACCESS_LIFETIME, claimsIn, NOW, REFRESH_LIFETIME } from '../support/tokens.ts'
 
@@ -42,6 +43,19 @@ test('a user who does not fit a token leaves no session behind', async t => {
     const { app, asked } = await createSessionApp(t, { routes: { login: () => user } })
     t.equal(outcomeOf(await app.inject(good)), 'USER_INVALID')
     t.strictSame(asked(), [])
+  }
+})
+
+test('claims that do not fit a cookie leave no session behind', async t => {
+  // 4091 characters fit a token, but no cookie beside its name.
+  for (const [access, outcome] of [[false, '201'], [true, 'USER_INVALID']] as const) {
+    const { app, asked } = await createSessionApp(t, { cookies: { access }, routes: { login: () => ({ user_id: 7, text: 'x'.repeat(2895) }) } })
+    for (const headers of [OWN_PAGE, {}]) {
+      const reply = await app.inject({ ...good, headers })
+      t.equal(outcomeOf(reply), outcome)
+      t.strictSame(asked(), outcome === '201' ? ['create'] : [])
+      if (outcome !== '201') t.strictSame([linesOf(reply), reply.json().message], [[], "A user's claims must fit a token of 4071 characters."])
+    }
   }
 })
 
