@@ -8,7 +8,7 @@ import { readPage } from '../support/markdown.ts'
 import { ACCESS_LIFETIME, REFRESH_LIFETIME } from '../support/tokens.ts'
 
 const { blocks } = readPage('docs/clients.md')
-const inLocalStorage = blocks('ts')[0]!.split('\n\nawait ')[0]!
+const inLocalStorage = blocks('ts').find(block => block.includes('localStorage'))!.split('\n\nawait ')[0]!
 const inIndexedDb = `${inLocalStorage.replace(/storage: \{[^]*?\n {2}\}/, 'storage: sharedStorage()')}\n${blocks('js')[0]!}`
 
 /** A worker that is told where the server is, and tells the status of `GET /me`. */

@@ -4,7 +4,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test, type Test } from 'tap'
 import { AuthorizationError, createCookieClient, type CookieClient, type CookieClientOptions, type TokenChannel } from '../../lib/client/index.ts'
-import { createGate, KINDS, startClientApp, type ClientApp, type ClientAppOptions } from '../support/client-app.ts'
+import { createGate, createHold, KINDS, startClientApp, type ClientApp, type ClientAppOptions } from '../support/client-app.ts'
 import { readPage } from '../support/markdown.ts'
 import { FAILURES } from '../support/session-app.ts'
 import { createChannels, createJar, createLocks, type Jar } from '../support/tabs.ts'
@@ -413,22 +413,6 @@ for (const access of [false, true]) {
     clock.advance(ACCESS_LIFETIME)
     t.equal(await userOf(client.fetch('/me')), 7)
   })
-}
-
-/** Keeps the first reply of a route until it is released. */
-function createHold (): { hold: () => Promise<void>, reached: Promise<void>, release: () => void } {
-  let arrive!: () => void
-  let release!: () => void
-  const reached = new Promise<void>(resolve => { arrive = resolve })
-  const released = new Promise<void>(resolve => { release = resolve })
-  return {
-    reached,
-    release,
-    async hold () {
-      arrive()
-      await released
-    }
-  }
 }
 
 test('a sign-in that is refused says so, and keeps who was there', async t => {

@@ -103,3 +103,26 @@ export function createGate (waiting = 1): Gate {
     }
   }
 }
+
+export interface Hold {
+  /** The `onSend` of a route: it keeps replies until they are released. */
+  readonly hold: () => Promise<void>
+  /** Resolves when it keeps one. */
+  readonly reached: Promise<void>
+  release (): void
+}
+
+export function createHold (): Hold {
+  let arrive!: () => void
+  let release!: () => void
+  const reached = new Promise<void>(resolve => { arrive = resolve })
+  const released = new Promise<void>(resolve => { release = resolve })
+  return {
+    reached,
+    release,
+    async hold () {
+      arrive()
+      await released
+    }
+  }
+}
