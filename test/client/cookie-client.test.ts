@@ -435,6 +435,33 @@ test('within one tab a sign-in waits for the refresh before it, without any lock
   t.equal(jar.claimsOf('refresh')!.user_id, 8)
 })
 
+test('a refresh that has waited for a sign-in asks the server nothing more', async t => {
+  const login = createGate()
+  const { client, requests } = await open(t, {
+    routes: { login: async ({ user_id: id = 7 }, request) => id === 8 ? await login.loadUser(8, request) : { user_id: id as number } }
+  })
+  const signedIn = client.signIn(OTHER)
+  const refreshed = client.refresh()
+  await login.reached
+  login.open()
+  await signedIn
+  t.equal(await refreshed, true)
+  t.strictSame(requests, ['POST /authorizations'])
+  t.equal(await userOf(client.fetch('/me')), 8)
+})
+
+test('no other refusal is a reason to refresh, and each can be read', async t => {
+  const { client, requests } = await open(t, {
+    prepare (app) {
+      app.get('/plain', async (request, reply) => reply.code(401).send('no JSON'))
+      app.get('/forbidden', async (request, reply) => reply.code(403).send({ code: 'MINE' }))
+    }
+  })
+  t.equal(await (await client.fetch('/plain')).text(), 'no JSON')
+  t.strictSame(await (await client.fetch('/forbidden')).json(), { code: 'MINE' })
+  t.strictSame(requests, ['GET /plain', 'GET /forbidden'])
+})
+
 test('a step that fails does not keep the next one', async t => {
   const { client } = await open(t)
   const outcomes = await Promise.allSettled([client.signIn({ password: 'bad' }), client.signIn(OTHER)])

@@ -1,6 +1,6 @@
 // The client for cookies in two tabs of a real browser, which share one jar of cookies.
-import type { BrowserContext, Page } from 'playwright-core'
-import { test, type Test } from 'tap'
+import type { Browser, BrowserContext, Page } from 'playwright-core'
+import { t as file, test, type Test } from 'tap'
 import { openBrowser, withoutBrowser } from '../support/browser.ts'
 import { createGate, createHold, KINDS, startClientApp, type ClientApp, type ClientAppOptions } from '../support/client-app.ts'
 import { importMap, serveClient } from '../support/client-scripts.ts'
@@ -46,6 +46,9 @@ ${importMap}
 </script>`
 }
 
+/** One for all tests, each of which has a context of its own. */
+let browser: Promise<Browser> | undefined
+
 /** A server, and two tabs of its page at http://app.localhost, signed in as the user 7. */
 async function open (t: Test, { access, before, prepare, ...options }: OpenOptions): Promise<Setting> {
   const server = await startClientApp(t, {
@@ -57,7 +60,9 @@ async function open (t: Test, { access, before, prepare, ...options }: OpenOptio
       prepare?.(app)
     }
   })
-  const context = await (await openBrowser(t)).newContext()
+  browser ??= openBrowser(file)
+  const context = await (await browser).newContext()
+  t.teardown(() => context.close())
   if (before !== undefined) await context.addInitScript(before)
   const tabs: [Page, Page] = [await context.newPage(), await context.newPage()]
   for (const tab of tabs) {
