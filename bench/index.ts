@@ -10,7 +10,7 @@ import { benchVerify } from './verify.ts'
 
 console.log(await benchGuardedRoute({ rounds: 15, count: 5_000, warmUp: 20_000, tokens: 5_000 }))
 console.log(await benchRefused({ rounds: 31, count: 1_000, warmUp: 10_000 }))
-console.log(await benchCookies({ rounds: 101, count: 1_000, warmUp: 10_000 }))
+console.log(await benchCookies({ rounds: 101, count: 10_000, warmUp: 100_000 }))
 console.log(await benchVerify({ rounds: 101, count: 3_000, warmUp: 60_000 }))
 console.log(await benchIssue({ rounds: 51, count: 2_000, warmUp: 20_000 }))
 console.log(await benchKeys({ rounds: 31, count: 300, warmUp: 3_000 }))

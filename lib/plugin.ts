@@ -45,14 +45,14 @@ async function registerDualToken (fastify: FastifyInstance, options: DualTokenOp
 
   const jar = cookies && createCookieJar(cookies, settings.now)
   const locate = createLocate(extract, jar)
-  const { slots, hook, verdictOf, isByCookie, keepPrivate } = createAuthentication(verify, locate)
-  const guards = createGuards(verdictOf, createRefusal, settings)
+  const authentication = createAuthentication(verify, locate)
+  const { slot, hook, verdictOf, isByCookie } = authentication
+  const guards = createGuards(authentication, createRefusal, settings)
   const { loginRequired, refreshRequired } = guards
 
   if (!fastify.hasRequestDecorator('user')) fastify.decorateRequest('user', null)
-  for (const slot of slots) fastify.decorateRequest(slot, null)
+  fastify.decorateRequest(slot, null)
   fastify.addHook('onRequest', hook)
-  if (cookies !== null) fastify.addHook('onSend', keepPrivate)
   if (cookies?.secure === false) fastify.log.warn('Cookies go over plain HTTP: cookies.secure is false')
   fastify.addHook('onRoute', route => { Object.assign(route, { [GUARDS]: guards }) })
   fastify.decorate(GUARDS, guards)

@@ -1,5 +1,5 @@
 // The onRequest hook: request → `request.user`, for every request, open routes included. It never answers and never throws.
-import type { FastifyRequest, onRequestHookHandler, onSendHookHandler } from 'fastify'
+import type { FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
 import { extract } from './extract.ts'
 import type { Locate } from './locate.ts'
 import type { GuardedRequest, TokenKind } from './types.ts'
@@ -13,19 +13,20 @@ import type { Verify } from '../tokens/verify.ts'
 export type VerdictOf = (request: GuardedRequest, kind?: TokenKind) => Verdict
 
 export interface Authentication {
-  /** The request properties that keep the verdicts. Guards read them, never `request.user`, because any hook may overwrite that. */
-  readonly slots: readonly symbol[]
+  /** The request property that keeps the verdict. Guards read it, never `request.user`, because any hook may overwrite that. */
+  readonly slot: symbol
   readonly hook: onRequestHookHandler
   readonly verdictOf: VerdictOf
   /** Whether a cookie brought a good token of a kind. */
   readonly isByCookie: (request: GuardedRequest, kind: TokenKind) => boolean
-  /** The onSend hook that keeps replies to users known by cookie out of shared caches. */
-  readonly keepPrivate: onSendHookHandler
+  /** Shows handlers the user of a token of another kind than the hook has looked for. */
+  readonly show: (request: GuardedRequest, reply: unknown, kind: TokenKind) => void
 }
 
 /** @param locate null: tokens are in the Authorization header alone */
 export function createAuthentication (verify: Verify, locate: Locate | null = null): Authentication {
   const slot: unique symbol = Symbol('fastify-dual-token.verdict')
+  // Not decorated: each decorated property costs every request, and these are for the few that need them.
   const refreshSlot: unique symbol = Symbol('fastify-dual-token.refresh-verdict')
   const cookieSlot: unique symbol = Symbol('fastify-dual-token.by-cookie')
   type Carrier = GuardedRequest & { [slot]?: Verdict | null, [refreshSlot]?: Verdict | null, [cookieSlot]?: TokenKind[] | null }
@@ -42,19 +43,14 @@ export function createAuthentication (verify: Verify, locate: Locate | null = nu
   }
 
   function verdictOnKind (request: Carrier, kind: TokenKind = 'access'): Verdict {
-    const known = kind === 'access' ? request[slot] : request[refreshSlot]
-    if (known) return known
+    return kind === 'access' ? (request[slot] ??= authenticateKind(request, kind)) : (request[refreshSlot] ??= authenticateKind(request, kind))
+  }
+
+  function authenticateKind (request: Carrier, kind: TokenKind): Verdict {
     const token = extract(request)
-    if (typeof token !== 'string' && token.refusal.kind === 'MISSING') {
-      const verdict = elsewhere(request, kind)
-      if (kind === 'access') request[slot] = verdict
-      else request[refreshSlot] = verdict
-      return verdict
-    }
-    const verdict = typeof token === 'string' ? verify(token) : token
-    request[slot] = verdict
-    request[refreshSlot] = verdict
-    return verdict
+    if (typeof token !== 'string' && token.refusal.kind === 'MISSING') return elsewhere(request, kind)
+    if (kind === 'refresh') return verdictOnKind(request)
+    return typeof token === 'string' ? verify(token) : token
   }
 
   function elsewhere (request: Carrier, kind: TokenKind): Verdict {
@@ -69,16 +65,22 @@ export function createAuthentication (verify: Verify, locate: Locate | null = nu
     return request[cookieSlot]?.includes(kind) === true
   }
 
-  const hook: onRequestHookHandler = (request, _reply, done) => {
+  function show (request: Carrier, reply: unknown, kind: TokenKind): void {
+    const { claims } = verdictOf(request, kind)
+    Object.assign(request, { user: claims })
+    if (isByCookie(request, kind)) keepPrivate(reply as FastifyReply)
+  }
+
+  function hook (request: FastifyRequest, reply: FastifyReply, done: () => void): void {
     request.user = verdictOf(request).claims
+    if (locate !== null && isByCookie(request, 'access')) keepPrivate(reply)
     done()
   }
 
-  /** Shared caches know by themselves only of Authorization (RFC 9111 section 3.5). */
-  const keepPrivate: onSendHookHandler = (request: FastifyRequest & Carrier, reply, _payload, done) => {
-    if (request[cookieSlot] && !reply.hasHeader('cache-control')) reply.header('cache-control', 'private')
-    done()
-  }
+  return { slot, hook, verdictOf, isByCookie, show }
+}
 
-  return { slots: locate === null ? [slot] : [slot, refreshSlot, cookieSlot], hook, verdictOf, isByCookie, keepPrivate }
+/** Shared caches know by themselves only of Authorization (RFC 9111 section 3.5). What a handler says later takes the place of this. */
+function keepPrivate (reply: FastifyReply): void {
+  if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'private')
 }

@@ -1,6 +1,6 @@
 // Request → the handler, or a refusal: the guards, as decorators of an instance and as imports that find their instance.
 import type { RouteOptions } from 'fastify'
-import type { VerdictOf } from './authenticate.ts'
+import type { Authentication } from './authenticate.ts'
 import { createFault, type CreateRefusal } from '../errors.ts'
 import { DESCRIPTION, type Describe } from '../openapi/document.ts'
 import type { DescribedError } from '../openapi/replies.ts'
@@ -29,7 +29,7 @@ interface GuardSettings {
 /** What an imported guard knows where no plugin is registered. */
 const ALONE: GuardSettings = { sessions: null, cookies: null }
 
-export function createGuards (verdictOf: VerdictOf, createRefusal: CreateRefusal, settings: GuardSettings): Guards {
+export function createGuards ({ verdictOf, show }: Authentication, createRefusal: CreateRefusal, settings: GuardSettings): Guards {
   const guards: Guards = {
     loginRequired (request, _reply, done) {
       const { claims, refusal } = verdictOf(request)
@@ -38,13 +38,13 @@ export function createGuards (verdictOf: VerdictOf, createRefusal: CreateRefusal
       done()
     },
 
-    refreshRequired (request, _reply, done) {
+    refreshRequired (request, reply, done) {
       const verdict = verdictOf(request, 'refresh')
       const { claims, refusal } = verdict
       if (claims === null) return done(createRefusal(suffixOf('REFRESH', refusal.kind), refusal.reason))
       if (!claims.refresh) return done(createRefusal('REFRESH_IS_ACCESS'))
       // The hook has looked for an access token, which is elsewhere: in another cookie, or in none.
-      if (verdict !== verdictOf(request)) Object.assign(request, { user: claims })
+      if (verdict !== verdictOf(request)) show(request, reply, 'refresh')
       done()
     }
   }

@@ -46,7 +46,7 @@ test('each instance keeps its verdicts apart', async t => {
   const one = createAuthentication(() => GOOD)
   const other = createAuthentication(() => BAD)
   const request = requestWith(bearer('any'))
-  t.not(one.slots[0], other.slots[0])
+  t.not(one.slot, other.slot)
   t.equal(one.verdictOf(request), GOOD)
   t.equal(other.verdictOf(request), BAD)
   t.equal(one.verdictOf(request), GOOD)

@@ -211,12 +211,13 @@ test('login CSRF: no page of others signs its visitor in', async t => {
 async function createWithProof (t: Test, proves: boolean | undefined): Promise<FastifyInstance> {
   const jar = createCookieJar(readCookies({ access: true }), createClock().now)
   const accept = (token: string): Accepted => ({ claims: (token === 'refresh' ? refreshClaims() : accessClaims()) as unknown as Accepted['claims'], refusal: null, from: 0, until: Infinity })
-  const { slots, hook, verdictOf } = createAuthentication(accept, createLocate(null, proves === undefined ? jar : { ...jar, isOwnPage: () => proves }))
-  const guards = createGuards(verdictOf, createRefusals(undefined), { sessions: null, cookies: null })
+  const authentication = createAuthentication(accept, createLocate(null, proves === undefined ? jar : { ...jar, isOwnPage: () => proves }))
+  const { slot, hook } = authentication
+  const guards = createGuards(authentication, createRefusals(undefined), { sessions: null, cookies: null })
   const app = Fastify()
   t.teardown(() => app.close())
   app.decorateRequest('user', null)
-  for (const slot of slots) app.decorateRequest(slot, null)
+  app.decorateRequest(slot, null)
   app.addHook('onRequest', hook)
   app.post('/transfer', { preHandler: guards.loginRequired }, async () => 'transferred')
   app.post('/renew', { preHandler: guards.refreshRequired }, async () => 'renewed')
