@@ -10,7 +10,8 @@ const VERSIONS = ['22', '24', '26']
  * decisions of sessions in long games of virtual time.
  */
 const LEFT_OUT = new Set([
-  'attacks/browser-cross-origin', 'attacks/browser-own-pages', 'attacks/browser-planting', 'docs/api-reference', 'package/bench', 'client/browser',
+  'attacks/browser-cross-origin', 'attacks/browser-firefox', 'attacks/browser-own-pages', 'attacks/browser-planting', 'docs/api-reference',
+  'package/bench', 'client/browser',
   'docs/docs', 'example/page', 'imports', 'tokens/memory', 'sessions/model', 'package/package'
 ])
 

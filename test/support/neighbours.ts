@@ -5,6 +5,7 @@ import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import type { BrowserContext, Page } from 'playwright-core'
 import type { Test } from 'tap'
 import { dualToken, memoryStore, type DualTokenOptions } from '../../lib/index.ts'
+import type { Tab } from './attacks.ts'
 import { createClock, type Clock } from './app.ts'
 import { SECRET } from './tokens.ts'
 import { listen } from './wire.ts'
@@ -223,25 +224,25 @@ export async function openTab (context: BrowserContext, url: string): Promise<Pa
 }
 
 /** In a page: the status and the body of a request to its own server. */
-export function fetchJson (page: Page, method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<{ status: number, body: Record<string, unknown> }> {
-  return page.evaluate(`(async () => {
+export async function fetchJson (page: Tab, method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<{ status: number, body: Record<string, unknown> }> {
+  return await page.evaluate(`(async () => {
     const body = ${JSON.stringify(body === undefined ? null : JSON.stringify(body))}
     const headers = { ...${JSON.stringify(headers)}, ...(body !== null && { 'content-type': 'application/json' }) }
     const response = await fetch(${JSON.stringify(path)}, { method: ${JSON.stringify(method)}, headers, body })
     const text = await response.text()
     return { status: response.status, body: text === '' ? {} : JSON.parse(text) }
-  })()`)
+  })()`) as { status: number, body: Record<string, unknown> }
 }
 
 /** Signs a user in by the page's own script. */
-export async function signInBy (page: Page, userId = 7): Promise<Record<string, unknown>> {
+export async function signInBy (page: Tab, userId = 7): Promise<Record<string, unknown>> {
   const { status, body } = await fetchJson(page, 'POST', '/authorizations', { user_id: userId, password: 'good' })
   if (status !== 201) throw new Error(`The sign-in answered ${status}: ${JSON.stringify(body)}`)
   return body
 }
 
 /** Who the server takes a page for. */
-export async function whoIs (page: Page): Promise<unknown> {
+export async function whoIs (page: Tab): Promise<unknown> {
   const { status, body } = await fetchJson(page, 'GET', '/me')
   return status === 200 ? body.user : String(body.code).replace('FST_DUAL_TOKEN_', '')
 }
