@@ -1,10 +1,11 @@
 // A small but complete application: users in memory, sign-in and renewal at /authorizations, one guarded and one open route,
-// sessions when REDIS_URL, DATABASE_URL or SESSIONS asks for them, and pages to try it on at / and /docs.
+// sessions when REDIS_URL, DATABASE_URL or SESSIONS asks for them, cookies when COOKIES does, and pages to try it on at / and /docs.
 import { randomBytes, scrypt, scryptSync, timingSafeEqual } from 'node:crypto'
 import { Type } from '@sinclair/typebox'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { Redis } from 'ioredis'
 import pg from 'pg'
+import { readCookies } from './example/cookies.ts'
 import { pages } from './example/pages.ts'
 import dualToken, { defineRoutes, loginRequired, memoryStore, postgresStore, redisStore, sqliteStore, type SessionStore } from './lib/index.ts'
 
@@ -24,10 +25,12 @@ async function createServer (): Promise<FastifyInstance> {
   if (process.env.JWT_SECRET === undefined) {
     fastify.log.warn('JWT_SECRET is not set: a random secret is used, and every token ends with this process')
   }
-  await fastify.register(pages)
+  const cookies = readCookies(process.env)
+  await fastify.register(pages, { cookies })
   const store = createStore(fastify)
   await fastify.register(dualToken, {
     ...(store && { sessions: { store, grace: process.env.GRACE ?? '10s' } }),
+    ...(cookies && { cookies }),
     secret: process.env.JWT_SECRET ?? randomBytes(32),
     accessExpiresIn: process.env.ACCESS_EXPIRES_IN ?? '2h',
     routes: defineRoutes({

@@ -1,21 +1,40 @@
-// The pages of the example: a demo page at `/`, and Swagger UI at `/docs`.
+// The pages of the example: a demo page at `/`, for tokens in its memory or in cookies, and Swagger UI at `/docs`.
 import { readFileSync } from 'node:fs'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
-import { withDualToken } from '../lib/index.ts'
+import { withDualToken, type DualTokenCookies } from '../lib/index.ts'
+import { neighbour } from './neighbour.ts'
+import { scenes } from './scenes.ts'
 
-const FILES = [
+interface PageOptions {
+  readonly cookies: DualTokenCookies | null
+}
+
+interface File {
+  readonly url: string
+  readonly file: string
+  readonly type: string
+}
+
+const STYLE = { url: '/page.css', file: 'page.css', type: 'text/css; charset=utf-8' }
+const TOKEN_FILES: readonly File[] = [
   { url: '/', file: 'page.html', type: 'text/html; charset=utf-8' },
-  { url: '/page.css', file: 'page.css', type: 'text/css; charset=utf-8' },
-  { url: '/page.js', file: 'page.js', type: 'text/javascript; charset=utf-8' }
+  { url: '/page.js', file: 'page.js', type: 'text/javascript; charset=utf-8' },
+  STYLE
+]
+const COOKIE_FILES: readonly File[] = [
+  { url: '/', file: 'cookie-page.html', type: 'text/html; charset=utf-8' },
+  { url: '/cookie-page.js', file: 'cookie-page.js', type: 'text/javascript; charset=utf-8' },
+  { url: '/parts.js', file: 'parts.js', type: 'text/javascript; charset=utf-8' },
+  STYLE
 ]
 
 /** The page holds tokens, so it may only run its own script, talk to its own server, and be in no frame. */
 const HEADERS = {
   'cache-control': 'no-cache',
-  'content-security-policy': "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; " +
+  'content-security-policy': "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
   'cross-origin-opener-policy': 'same-origin',
   'referrer-policy': 'no-referrer',
@@ -32,13 +51,18 @@ const INFO = {
   version: '1'
 }
 
-async function addPages (fastify: FastifyInstance): Promise<void> {
+async function addPages (fastify: FastifyInstance, { cookies }: PageOptions): Promise<void> {
   await fastify.register(swagger, withDualToken({ openapi: { info: INFO } }))
   await fastify.register(swaggerUi, { routePrefix: '/docs', staticCSP: DOCS_POLICY })
 
-  for (const { url, file, type } of FILES) {
-    const content = readFileSync(new URL(file, import.meta.url))
+  for (const { url, file, type } of cookies ? COOKIE_FILES : TOKEN_FILES) {
+    const text = readFileSync(new URL(file, import.meta.url), 'utf8')
+    const content = text.replace('data-cookies=""', `data-cookies="${cookies?.access ? 'access' : 'refresh'}"`)
     fastify.get(url, { schema: { hide: true } }, async (_request, reply) => reply.type(type).headers(HEADERS).send(content))
+  }
+  if (cookies) {
+    await fastify.register(scenes)
+    await fastify.register(neighbour)
   }
 }
 

@@ -1,10 +1,12 @@
 // tap with the gate of full coverage, where no test is skipped; elsewhere without the gate. Arguments are tap's: `npm test -- test/keys`.
 import { spawnSync } from 'node:child_process'
 import { withoutBrowser } from '../test/support/browser.ts'
+import { withoutFirefox } from '../test/support/firefox.ts'
+import { withoutNginx } from '../test/support/nginx.ts'
 import { withoutPgBouncer, withoutPostgres } from '../test/support/postgres.ts'
 import { withoutServer, withoutSteppedClock } from '../test/support/redis.ts'
 
-const missing = new Set([withoutServer, withoutSteppedClock, withoutPostgres, withoutPgBouncer, withoutBrowser].filter(reason => reason !== false))
+const missing = new Set([withoutServer, withoutSteppedClock, withoutPostgres, withoutPgBouncer, withoutBrowser, withoutFirefox, withoutNginx].filter(reason => reason !== false))
 if (missing.size > 0) console.log(`Some tests are skipped, and coverage is not held against them: ${[...missing].join('; ')}`)
 
 const { status } = spawnSync(process.execPath, [
