@@ -28,7 +28,7 @@ test('the table of the cookies option names every member, and its defaults are t
 })
 
 test('the first example puts both tokens into cookies, with the lines shown', async t => {
-  const fastify = await follow(t, blocksOf(PAGE, 'Choose a profile', 'ts')[0]!)
+  const fastify = await follow(t, blocksOf(PAGE, 'Choose a profile', 'ts')[0]!.replace('{ secret, ', '{ secret, now, '), { now: () => NOW * 1000 })
   const reply = await fastify.inject({ method: 'POST', url: '/authorizations', headers: OWN_PAGE, payload: { username: 'ann', password: 'good' } })
   t.strictSame(reply.json(), { token_type: 'Bearer', expires_in: 7200 })
   const shown = [...readPage(PAGE).text.matchAll(/^Set-Cookie: (.*)$/gm)].map(([, line]) => line!)
