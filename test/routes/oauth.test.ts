@@ -143,7 +143,7 @@ test('malformed and refused token requests get the errors of RFC 6749 section 5.
   const grant = 'grant_type=refresh_token'
   const json = JSON_TYPE
 
-  const cases: Array<[name: string, body: string | undefined, expected: string, headers?: object]> = [
+  const cases: Array<[name: string, body: string | undefined, expected: string, headers?: Record<string, string>]> = [
     ['an empty form', '', '400 invalid_request'],
     ['no body and no type', undefined, '400 invalid_request', {}],
     ['no grant_type in a form', `refresh_token=${good}`, '400 invalid_request'],
@@ -314,7 +314,7 @@ test('the form of the errors survives the error handler of the application, whic
   t.strictSame(seen.splice(0), ['locked'])
   t.equal(hooked.length, 1, 'the hook has seen it once')
 
-  const passedOn = await build((error: Error) => { throw Object.assign(error, { message: `passed on: ${error.message}` }) })
+  const passedOn = await build((error: unknown) => { throw Object.assign(error as Error, { message: `passed on: ${(error as Error).message}` }) })
   t.strictSame((await refreshBy(passedOn, refreshToken())).json(), { own: 'passed on: locked' })
   t.equal(refusalOf(t, await post(passedOn, TOKEN, ''), 'empty'), '400 invalid_request')
 
@@ -421,7 +421,7 @@ test('the path of the issuer follows the well-known one, and precedes those of t
 test('an issuer that is no address has no metadata, and the endpoints work', async t => {
   for (const issuer of [undefined, 'notes', 'http://id.example', 'https://id.example/?a=1', 'https://id.example/#a', 'https://id.example?', 'https://u:p@id.example', 'urn:id', 'https://u@id.example']) {
     const { app } = await createApp(t, { oauth: true, ...(issuer !== undefined && { issuer }) })
-    t.equal((await app.inject('/.well-known/oauth-authorization-server')).statusCode, 404, issuer)
+    t.equal((await app.inject('/.well-known/oauth-authorization-server')).statusCode, 404, String(issuer))
     t.equal((await refreshBy(app, refreshToken({ iss: issuer }))).statusCode, 200)
   }
 })

@@ -70,6 +70,9 @@ async function start (t: Test, store: SessionStore | null, path = ''): Promise<S
   }
 }
 
+/** What a promise rejects with; null when it does not. */
+const errorOf = async (asked: Promise<unknown>): Promise<unknown> => await asked.then(() => null, error => error)
+
 for (const [name, { skip, open }] of Object.entries(SETTINGS)) {
   for (const path of ['', '/tenant']) {
     const where = `${name}${path === '' ? '' : ', an issuer with a path'}`
@@ -93,10 +96,10 @@ for (const [name, { skip, open }] of Object.entries(SETTINGS)) {
       t.ok(await refresh(tokens.refresh_token!))
 
       for (const bad of ['nonsense', tokens.access_token]) {
-        await t.rejects(refresh(bad), { name: 'ResponseBodyError', status: 400, error: 'invalid_grant' })
+        t.match(await errorOf(refresh(bad)), { name: 'ResponseBodyError', status: 400, error: 'invalid_grant' })
       }
       const grant = oauth.genericTokenEndpointRequest(server, client, none, 'password', { username: 'ann', password: 'good' }, insecure)
-      await t.rejects(oauth.processGenericTokenEndpointResponse(server, client, await grant), { status: 400, error: 'unsupported_grant_type' })
+      t.match(await errorOf(oauth.processGenericTokenEndpointResponse(server, client, await grant)), { status: 400, error: 'unsupported_grant_type' })
 
       const revoke = async (token: string) =>
         await oauth.processRevocationResponse(await oauth.revocationRequest(server, client, none, token, insecure))
@@ -106,7 +109,7 @@ for (const [name, { skip, open }] of Object.entries(SETTINGS)) {
         t.equal(status, 200, 'nothing can be revoked')
       } else {
         t.equal(status, 401)
-        await t.rejects(refresh(tokens.refresh_token!), { status: 400, error: 'invalid_grant', error_description: 'The session was ended' })
+        t.match(await errorOf(refresh(tokens.refresh_token!)), { status: 400, error: 'invalid_grant', error_description: 'The session was ended' })
       }
     })
 
@@ -124,13 +127,13 @@ for (const [name, { skip, open }] of Object.entries(SETTINGS)) {
       t.equal((await openid.fetchProtectedResource(config, tokens.access_token, me, 'GET')).status, 200)
       const next = await openid.refreshTokenGrant(config, tokens.refresh_token!)
 
-      await t.rejects(openid.refreshTokenGrant(config, 'nonsense'), { status: 400, error: 'invalid_grant' })
-      await t.rejects(openid.clientCredentialsGrant(config), { status: 400, error: 'unsupported_grant_type' })
+      t.match(await errorOf(openid.refreshTokenGrant(config, 'nonsense')), { status: 400, error: 'invalid_grant' })
+      t.match(await errorOf(openid.clientCredentialsGrant(config)), { status: 400, error: 'unsupported_grant_type' })
 
       for (const token of ['nonsense', next.access_token]) await openid.tokenRevocation(config, token, { token_type_hint: 'access_token' })
       const refused = openid.refreshTokenGrant(config, next.refresh_token!)
       if (store === null) t.ok(await refused)
-      else await t.rejects(refused, { status: 400, error: 'invalid_grant' })
+      else t.match(await errorOf(refused), { status: 400, error: 'invalid_grant' })
     })
   }
 }
@@ -140,7 +143,7 @@ test('both clients say what happened while the store is down', async t => {
   const { issuer, signIn } = await start(t, { ...store, rotate: async () => { throw new Error('down') }, revoke: async () => { throw new Error('down') } })
   const { refresh_token: token } = await signIn()
   const config = await openid.discovery(issuer, 'app', undefined, openid.None(), { algorithm: 'oauth2', execute: [openid.allowInsecureRequests] })
-  await t.rejects(openid.refreshTokenGrant(config, token), { cause: { status: 503 } })
+  t.match(await errorOf(openid.refreshTokenGrant(config, token)), { cause: { status: 503 } })
   const insecure = { [oauth.allowInsecureRequests]: true }
   const server = await oauth.processDiscoveryResponse(issuer, await oauth.discoveryRequest(issuer, { algorithm: 'oauth2', ...insecure }))
   const reply = await oauth.refreshTokenGrantRequest(server, { client_id: 'app' }, oauth.None(), token, insecure)
