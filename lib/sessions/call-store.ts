@@ -58,16 +58,20 @@ export function createCallStore (store: SessionStore, timeout: number, createRef
   async function settleSeen<T> (call: (store: SessionStore) => Promise<T>, kind: keyof typeof MOST): Promise<T> {
     const startedAt = performance.now()
     let method = ''
-    let outcome: StoreCallEvent['outcome'] = 'ok'
-    try {
-      return await settle(given => call(naming(given, name => { method = name })), kind)
-    } catch (error) {
-      outcome = error instanceof TooLate ? 'timeout' : error instanceof TooMany ? 'refused' : 'failed'
-      if (outcome === 'refused') method = nameOf(call)
-      throw error
-    } finally {
+
+    function tell (outcome: StoreCallEvent['outcome']): void {
       const event: StoreCallEvent = { method, outcome, milliseconds: performance.now() - startedAt }
       channel.publish(Object.freeze(event))
+    }
+
+    try {
+      const answer = await settle(given => call(naming(given, name => { method = name })), kind)
+      tell('ok')
+      return answer
+    } catch (error) {
+      if (error instanceof TooMany) method = nameOf(call)
+      tell(error instanceof TooLate ? 'timeout' : error instanceof TooMany ? 'refused' : 'failed')
+      throw error
     }
   }
 
