@@ -11,28 +11,28 @@ export interface OauthErrorBody {
 
 /** Our refusals, by their code without its prefix. */
 const REFUSALS = new Map<string, OauthErrorBody>([
-  ['REFRESH_INVALID', grant('The refresh token is not valid')],
-  ['REFRESH_EXPIRED', grant('The refresh token expired')],
-  ['REFRESH_IS_ACCESS', grant('An access token is not a refresh token')],
-  ['REFRESH_REVOKED', grant('The session was ended')],
-  ['REFRESH_REUSED', grant('The refresh token was used before')],
-  ['REFRESH_USER_GONE', grant('The user no longer exists')],
+  ['REFRESH_INVALID', badGrant('The refresh token is not valid')],
+  ['REFRESH_EXPIRED', badGrant('The refresh token expired')],
+  ['REFRESH_IS_ACCESS', badGrant('An access token is not a refresh token')],
+  ['REFRESH_REVOKED', badGrant('The session was ended')],
+  ['REFRESH_REUSED', badGrant('The refresh token was used before')],
+  ['REFRESH_USER_GONE', badGrant('The user no longer exists')],
   // From section 4.1.2.1: section 5.2 has no name for it.
   ['STORE_UNAVAILABLE', { error: 'temporarily_unavailable', error_description: 'Try again later' }]
 ])
 
 /** Fastify's refusals of a body, by status. */
 const BODIES = new Map([
-  [400, request('The body cannot be read')],
-  [413, request('The body is too large')],
-  [415, request('The body must be a form or JSON')]
+  [400, badRequest('The body cannot be read')],
+  [413, badRequest('The body is too large')],
+  [415, badRequest('The body must be a form or JSON')]
 ])
 
-function grant (description: string): OauthErrorBody {
+function badGrant (description: string): OauthErrorBody {
   return { error: 'invalid_grant', error_description: description }
 }
 
-function request (description: string): OauthErrorBody {
+function badRequest (description: string): OauthErrorBody {
   return { error: 'invalid_request', error_description: description }
 }
 
@@ -51,7 +51,7 @@ class RequestError extends Error {
 
 /** Makes the error for a request that lacks a parameter, or has one twice or of another type. */
 export function createInvalidRequest (description: string): Error {
-  return new RequestError(request(description))
+  return new RequestError(badRequest(description))
 }
 
 /** Makes the error for any grant but that of a refresh token. */
@@ -63,16 +63,20 @@ export function createUnsupportedGrant (): Error {
  * The error handler of the endpoints: replies to what the plugin and Fastify refuse, and leaves what the application throws to the error
  * handler of the application. It takes precedence over that one, because the form of the reply is what clients rely on.
  */
-export function answerOauthError (error: FastifyError, _request: FastifyRequest, reply: FastifyReply): FastifyReply {
+export function answerOauthError (error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const body = bodyOf(error)
   if (body === undefined) throw error
   const { statusCode, headers } = error as FastifyError & { headers?: Readonly<Record<string, string>> }
   const status = statusCode === 503 ? 503 : body.error === 'invalid_grant' ? 400 : statusCode!
   reply.code(status).headers({ ...headers })
-  // As Fastify logs what it answers by itself.
-  if (status === 503) reply.log.error({ res: reply, err: error }, error.message)
-  else reply.log.info({ res: reply, err: error }, error.message)
+  if (isLogged(request)) reply.log[status === 503 ? 'error' : 'info']({ res: reply, err: error }, error.message)
   return reply.send(body)
+}
+
+/** As Fastify decides for errors that it answers by itself. */
+function isLogged (request: FastifyRequest): boolean {
+  const { disableRequestLogging: isDisabled } = request.server.initialConfig
+  return typeof isDisabled === 'function' ? !isDisabled(request) : isDisabled !== true
 }
 
 function bodyOf (error: FastifyError): OauthErrorBody | undefined {

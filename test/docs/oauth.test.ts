@@ -28,7 +28,7 @@ test('the table of errors names every error and status', async t => {
     const log = { error: () => {}, info: () => {} }
     const reply = { log, code (value: number) { status = value; return reply }, headers: () => reply, send (body: { error: string }) { answered.add(`${body.error} ${status}`) } }
     try {
-      answerOauthError(error as never, {} as never, reply as never)
+      answerOauthError(error as never, { server: { initialConfig: {} } } as never, reply as never)
     } catch (thrown) {
       t.equal(thrown, error, 'what is not ours to answer goes on')
     }

@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import swagger from '@fastify/swagger'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import Fastify, { type FastifyInstance, type InjectOptions, type LightMyRequestResponse } from 'fastify'
@@ -322,6 +323,57 @@ test('the form of the errors survives the error handler of the application, whic
   t.teardown(() => plain.close())
   await plain.register(dualToken, { secret: SECRET, oauth: true, now: () => 1_750_000_000_000, routes: { login, loadUser } })
   t.match((await refreshBy(plain, refreshToken())).json(), { statusCode: 423, message: 'locked' })
+})
+
+test('route options are passed on to both endpoints, and what their hooks throw goes to the error handler of the application', async t => {
+  const seen: unknown[] = []
+  const { app } = await createApp(t, {
+    oauth: true,
+    routes: {
+      login: () => null,
+      bodyLimit: 100,
+      config: { own: 'config' } as object,
+      onRequest: async request => {
+        seen.push([request.url, (request.routeOptions.config as { own?: string }).own])
+        if (request.headers['x-many'] !== undefined) throw Object.assign(new Error('Too many'), { statusCode: 429 })
+      }
+    }
+  })
+  for (const url of [TOKEN, REVOKE]) {
+    t.equal(refusalOf(t, await post(app, url, 'x'.repeat(101)), url), '413 invalid_request')
+    t.match((await post(app, url, '', { 'x-many': '1' })).json(), { statusCode: 429, message: 'Too many' })
+  }
+  t.strictSame(seen, [TOKEN, TOKEN, REVOKE, REVOKE].map(url => [url, 'config']))
+})
+
+test('whatever is sent, the answer is 200 or a refusal in the standard form', async t => {
+  const { app, signIn } = await createOauthApp(t)
+  const { token, refresh_token: refresh } = await signIn()
+  const name = fc.constantFrom('grant_type', 'refresh_token', 'token', 'token_type_hint', '__proto__', 'constructor', 'x')
+  const value = fc.oneof(fc.constantFrom('refresh_token', token, refresh, ''), fc.string({ unit: 'binary' }))
+  const parameters = fc.array(fc.tuple(name, value), { maxLength: 5 })
+  const body = fc.oneof(
+    parameters.map(list => list.map(([name, value]) => `${name}=${encodeURIComponent(value.toWellFormed())}`).join('&')),
+    parameters.map(list => JSON.stringify(Object.fromEntries(list))),
+    fc.jsonValue().map(value => JSON.stringify(value)),
+    fc.string({ unit: 'binary' })
+  )
+  const type = fc.constantFrom('application/x-www-form-urlencoded', 'application/json', 'application/json; charset=x', 'text/plain')
+  await fc.assert(fc.asyncProperty(fc.constantFrom(TOKEN, REVOKE), type, body, async (url, contentType, payload) => {
+    const reply = await app.inject({ method: 'POST', url, headers: { 'content-type': contentType }, payload })
+    return reply.statusCode === 200 || ([400, 413, 415].includes(reply.statusCode) && /^\{"error":"(invalid|unsupported)_\w+","error_description":"[^"\\]+"\}$/.test(reply.body))
+  }), { numRuns: 500 })
+})
+
+test('refusals are logged where Fastify logs errors', async t => {
+  for (const [disableRequestLogging, count] of [[false, 1], [true, 0], [() => true, 0], [() => false, 1]] as const) {
+    const { log, lines } = createLog()
+    const app = Fastify({ loggerInstance: log, disableRequestLogging })
+    t.teardown(() => app.close())
+    await app.register(dualToken, { secret: SECRET, oauth: true, routes: { login: () => null } })
+    await post(app, TOKEN, '')
+    t.equal(lines.filter(line => line.err !== undefined).length, count)
+  }
 })
 
 test('refusals are logged once, without the token and without stack frames', async t => {

@@ -7,7 +7,8 @@ import * as openid from 'openid-client'
 import { test, type Test } from 'tap'
 import { dualToken, memoryStore, redisStore, type DualTokenOptions, type PairReply, type SessionStore } from '../../lib/index.ts'
 import { ringKey } from '../support/key-pairs.ts'
-import { openRedis, withoutRedis } from '../support/redis.ts'
+import { openRedis, startRedis, withoutRedis } from '../support/redis.ts'
+import { node, startServer } from '../support/server-process.ts'
 import { claimsIn } from '../support/tokens.ts'
 
 /** A store for a test; null: no sessions. */
@@ -150,3 +151,35 @@ test('both clients say what happened while the store is down', async t => {
   t.strictSame([reply.status, reply.headers.get('retry-after')], [503, '1'])
   t.match(await reply.json(), { error: 'temporarily_unavailable' })
 })
+
+/** The sessions of the example server, as its environment asks for them. */
+const EXAMPLES: Readonly<Record<string, { skip: string | false, env: (t: Test) => Promise<NodeJS.ProcessEnv> | NodeJS.ProcessEnv }>> = {
+  'without sessions': { skip: false, env: () => ({}) },
+  'sessions in memory': { skip: false, env: () => ({ SESSIONS: 'memory' }) },
+  'sessions in Redis': { skip: withoutRedis, env: async t => ({ REDIS_URL: process.env.REDIS_URL ?? (await startRedis(t)).url }) }
+}
+
+for (const [name, { skip, env }] of Object.entries(EXAMPLES)) {
+  test(`the example server, ${name}: both clients find it, refresh and revoke`, { skip }, async t => {
+    const port = await freePort()
+    const issuer = new URL(`http://127.0.0.1:${port}`)
+    const given = await env(t)
+    await startServer(t, node('example-server.ts'), { ...given, PORT: String(port), ISSUER: issuer.href })
+    const config = await openid.discovery(issuer, 'app', undefined, openid.None(), { algorithm: 'oauth2', execute: [openid.allowInsecureRequests] })
+    const insecure = { [oauth.allowInsecureRequests]: true }
+    const server = await oauth.processDiscoveryResponse(issuer, await oauth.discoveryRequest(issuer, { algorithm: 'oauth2', ...insecure }))
+    const signedIn = await fetch(new URL('/authorizations', issuer), {
+      method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"username":"demo","password":"demo-password"}'
+    })
+    const pair = await signedIn.json() as PairReply
+    const first = await openid.refreshTokenGrant(config, pair.refresh_token)
+    const second = await oauth.processRefreshTokenResponse(server, { client_id: 'app' },
+      await oauth.refreshTokenGrantRequest(server, { client_id: 'app' }, oauth.None(), first.refresh_token!, insecure))
+    const me = async () => (await openid.fetchProtectedResource(config, second.access_token, new URL('/me', issuer), 'GET')).status
+    t.equal(await me(), 200)
+    await oauth.processRevocationResponse(await oauth.revocationRequest(server, { client_id: 'app' }, oauth.None(), second.refresh_token!, insecure))
+    await openid.tokenRevocation(config, second.access_token)
+    if (Object.keys(given).length === 0) t.equal(await me(), 200, 'nothing can be revoked')
+    else t.match(await errorOf(me()), { cause: [{ scheme: 'bearer', parameters: { error: 'invalid_token' } }] })
+  })
+}
