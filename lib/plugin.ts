@@ -17,6 +17,7 @@ import { createJwksRoute } from './routes/jwks.ts'
 import { createKeyRing, createNamedKeyRing } from './keys/ring.ts'
 import type { DualTokenOptions } from './options/types.ts'
 import { resolveOptions } from './options/resolve.ts'
+import { createOauthRoutes } from './routes/oauth.ts'
 import { createRefresh } from './routes/refresh.ts'
 import { createRoutes } from './routes/routes.ts'
 import { createSessions } from './sessions/sessions.ts'
@@ -105,6 +106,10 @@ async function registerDualToken (fastify: FastifyInstance, options: DualTokenOp
       verifyAnyTime,
       createRefusal
     }))
+    if (settings.oauth) {
+      const { issuer } = settings
+      fastify.register(createOauthRoutes(routes, { userIdClaim, sessions, verify, verifyAnyTime, refresh, issuer, jwks, createRefusal }))
+    }
   }
   if (namedRing !== null && jwks !== null) fastify.register(createJwksRoute(jwks, namedRing))
 }
