@@ -5,10 +5,13 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import * as oauth from 'oauth4webapi'
 import * as openid from 'openid-client'
 import { test, type Test } from 'tap'
-import { dualToken, memoryStore, redisStore, type DualTokenOptions, type PairReply, type SessionStore } from '../../lib/index.ts'
+import { dualToken, memoryStore, redisStore, sqliteStore, type DualTokenOptions, type PairReply, type SessionStore } from '../../lib/index.ts'
 import { ringKey } from '../support/key-pairs.ts'
+import { openPGlite } from '../support/pglite.ts'
+import { startPostgres, withoutPostgres } from '../support/postgres.ts'
 import { openRedis, startRedis, withoutRedis } from '../support/redis.ts'
 import { node, startServer } from '../support/server-process.ts'
+import { newFile, openDatabase, opensFiles } from '../support/sqlite.ts'
 import { claimsIn } from '../support/tokens.ts'
 
 /** A store for a test; null: no sessions. */
@@ -17,6 +20,15 @@ type OpenStore = (t: Test) => Promise<SessionStore> | SessionStore | null
 const SETTINGS: Readonly<Record<string, { skip: string | false, open: OpenStore }>> = {
   'without sessions': { skip: false, open: () => null },
   'sessions in memory': { skip: false, open: () => memoryStore() },
+  'sessions in SQLite': {
+    skip: false,
+    open (t) {
+      const database = openDatabase(':memory:')
+      t.teardown(() => database.close())
+      return sqliteStore(database)
+    }
+  },
+  'sessions in Postgres': { skip: false, open: async t => await (await openPGlite(t)).createStore() },
   'sessions in Redis': {
     skip: withoutRedis,
     open: async t => {
@@ -156,6 +168,8 @@ test('both clients say what happened while the store is down', async t => {
 const EXAMPLES: Readonly<Record<string, { skip: string | false, env: (t: Test) => Promise<NodeJS.ProcessEnv> | NodeJS.ProcessEnv }>> = {
   'without sessions': { skip: false, env: () => ({}) },
   'sessions in memory': { skip: false, env: () => ({ SESSIONS: 'memory' }) },
+  'sessions in SQLite': { skip: !opensFiles && 'no node:sqlite in this Node.js', env: t => ({ SESSIONS: 'sqlite', SQLITE_FILE: newFile(t) }) },
+  'sessions in Postgres': { skip: withoutPostgres, env: async t => ({ DATABASE_URL: (await startPostgres(t)).url() }) },
   'sessions in Redis': { skip: withoutRedis, env: async t => ({ REDIS_URL: process.env.REDIS_URL ?? (await startRedis(t)).url }) }
 }
 
