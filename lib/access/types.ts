@@ -18,7 +18,7 @@ export interface GuardOptions {
   /** The scopes that the claim `scope` must hold, all of them: separated by spaces, or as a list. Otherwise 403 `ACCESS_SCOPE`. */
   scope?: string | readonly string[] | undefined
   /** Whether this user may. Anything but `true`: 403 `ACCESS_FORBIDDEN`. What it throws goes to the error handler. */
-  allow? (user: AccessClaims, request: FastifyRequest): Awaitable<boolean>
+  allow?: ((user: AccessClaims, request: FastifyRequest) => Awaitable<boolean>) | undefined
 }
 
 /** Which token of a pair. */

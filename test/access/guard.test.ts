@@ -1,12 +1,12 @@
 // The guards of `fastify.dualToken.guard`, on the wire.
 import fastifyAuth from '@fastify/auth'
-import Fastify, { type FastifyInstance } from 'fastify'
+import Fastify, { type FastifyInstance, type RouteShorthandOptions } from 'fastify'
 import { test, type Test } from 'tap'
 import { dualToken, memoryStore, type AccessClaims, type DualTokenOptions, type GuardOptions } from '../../lib/index.ts'
 import { createGuardFactory } from '../../lib/access/guard.ts'
 import { createRefusals } from '../../lib/errors.ts'
 import { bearer, createApp, createClock, type AppOptions } from '../support/app.ts'
-import { accessToken, mint, NOW, OTHER_SECRET, refreshToken, SECRET } from '../support/tokens.ts'
+import { accessToken, forge, NOW, OTHER_SECRET, refreshToken, SECRET } from '../support/tokens.ts'
 
 const answer = async () => 'in'
 
@@ -60,7 +60,7 @@ test('maxAge refuses a token that does not say when, or says what cannot be', as
     t.equal(await ask(accessToken({ auth_time: moment })), 'ACCESS_NOT_FRESH', JSON.stringify(moment))
   }
   t.equal(await ask(accessToken({ auth_time: NOW + 60 })), 'in', 'the clock of another node may be ahead')
-  const infinite = mint(`{"user_id":7,"refresh":false,"exp":${NOW + 60},"auth_time":1e999}`)
+  const infinite = forge('{"alg":"HS256"}', `{"user_id":7,"refresh":false,"exp":${NOW + 60},"auth_time":1e999}`)
   t.equal(await ask(infinite), 'ACCESS_NOT_FRESH')
 })
 
@@ -150,7 +150,7 @@ test('it works wherever loginRequired does', async t => {
   await app.register(fastifyAuth)
   const guard = app.dualToken.guard({ scope: 'a' })
   const later = app.dualToken.guard({ scope: 'a', allow: async () => true })
-  const routes = {
+  const routes: Record<string, RouteShorthandOptions> = {
     '/pre': { preHandler: guard },
     '/list': { preHandler: [app.loginRequired, guard, later] },
     '/on': { onRequest: guard },
@@ -159,7 +159,7 @@ test('it works wherever loginRequired does', async t => {
     '/auth': { preHandler: app.auth([guard]) },
     '/auth-and': { preHandler: app.auth([guard, later], { relation: 'and' }) },
     '/auth-or': { preHandler: app.auth([app.refreshRequired, guard]) }
-  } as const
+  }
   for (const [url, options] of Object.entries(routes)) app.get(url, options, answer)
   app.register(async context => {
     context.addHook('onRequest', later)

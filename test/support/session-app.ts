@@ -8,11 +8,11 @@ import { bearer, createApp, type Clock } from './app.ts'
 
 export const PATH = '/authorizations'
 
-export type StoreMethod = 'create' | 'rotate' | 'confirm' | 'revoke' | 'revokeUser' | 'list' | 'revokedSince'
-const METHODS: readonly string[] = ['create', 'rotate', 'confirm', 'revoke', 'revokeUser', 'list', 'revokedSince']
+export type StoreMethod = 'create' | 'rotate' | 'confirm' | 'revoke' | 'revokeUser' | 'list' | 'reauthenticate' | 'revokedSince'
+const METHODS: readonly string[] = ['create', 'rotate', 'confirm', 'revoke', 'revokeUser', 'list', 'reauthenticate', 'revokedSince']
 
 export interface Instead {
-  set<Name extends StoreMethod> (method: Name, does: (...values: Parameters<SessionStore[Name]>) => unknown): unknown
+  set<Name extends StoreMethod> (method: Name, does: (...values: Parameters<NonNullable<SessionStore[Name]>>) => unknown): unknown
   delete (method: StoreMethod): unknown
   clear (): void
   readonly size: number
