@@ -36,7 +36,7 @@ export interface DualTokenParts {
 }
 
 const CLIENT_OPTIONS = ['ip', 'userAgent']
-const ISSUE_OPTIONS = [...CLIENT_OPTIONS, 'needRefreshToken', 'startedAt', 'label', 'refreshExpiresIn']
+const ISSUE_OPTIONS = [...CLIENT_OPTIONS, 'needRefreshToken', 'startedAt', 'label', 'refreshExpiresIn', 'session']
 const SESSION_TOKEN_OPTIONS = ['session', 'ip', 'needRefreshToken']
 const REFRESH_OPTIONS = [...CLIENT_OPTIONS, 'loadUser']
 

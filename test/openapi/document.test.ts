@@ -239,6 +239,7 @@ test('the ready routes are fully described', async t => {
     ['POST /authorizations', [], ['201', '400', '401', '413', '415', '503']],
     ['PUT /authorizations', [{ refreshToken: [] }], ['201', '403', '413', '503']],
     ['DELETE /authorizations', either, ['204', '401', '413', '503']],
+    ['POST /authorizations/reauthentication', access, ['201', '400', '401', '403', '413', '415', '503']],
     ['GET /authorizations/sessions', access, ['200', '401', '403', '503']],
     ['DELETE /authorizations/sessions', access, ['204', '400', '401', '403', '413', '503']],
     ['DELETE /authorizations/sessions/{id}', access, ['204', '401', '403', '404', '413', '503']]

@@ -1,4 +1,5 @@
 // POST <path>/reauthentication, and the claim auth_time that it makes new.
+import type { FastifyInstance } from 'fastify'
 import { test, type Test } from 'tap'
 import { memoryStore, type DualTokenOptions } from '../../lib/index.ts'
 import { bearer, createApp } from '../support/app.ts'
@@ -82,8 +83,8 @@ test('auth_time is a reserved claim exactly where the plugin writes it', async t
 })
 
 test('credentials given again make a new access token whose auth_time is now, and the session goes on with it', async t => {
-  const { signIn, renew, prove, me, clock, events, app } = await createGuarded(t)
-  app.get('/danger', { preHandler: app.dualToken.guard({ maxAge: '10m' }) }, async () => 'done')
+  const prepare = (app: FastifyInstance) => app.get('/danger', { preHandler: app.dualToken.guard({ maxAge: '10m' }) }, async () => 'done')
+  const { signIn, renew, prove, me, clock, events, app } = await createGuarded(t, { prepare })
   const danger = async (token: string) => outcomeOf(await app.inject({ url: '/danger', headers: bearer(token) }))
   const first = await signIn()
   t.equal(await danger(first.token), '200')
@@ -177,7 +178,7 @@ test('what is passed on to the ready routes, and routes.reply, hold for it', asy
     routes: {
       login: () => ({ user_id: 7 }),
       reply: tokens => ({ shaped: tokens }),
-      onRequest: async request => { seen.push(`${request.method} ${request.url} ${request.routeOptions.config.limit}`) },
+      onRequest: async request => { seen.push(`${request.method} ${request.url} ${(request.routeOptions.config as { limit?: number }).limit}`) },
       config: { limit: 5 } as never
     }
   })
@@ -209,7 +210,7 @@ test('the session of another user, one that has ended and one that has expired a
 
 test('a session that ends while its user gives the credentials is not made fresh', async t => {
   const told = createToldStore()
-  let during = async (): Promise<unknown> => {}
+  let during: () => Promise<unknown> = async () => {}
   const { app, signIn, prove } = await createGuarded(t, { told, routes: { login: async () => { await during(); return { user_id: 7 } } } })
   const { token } = await signIn()
   const sid = String(claimsIn(token).sid)

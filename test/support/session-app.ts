@@ -84,15 +84,18 @@ export interface SessionApp extends ToldStore {
 export interface SessionAppOptions extends Omit<Partial<DualTokenOptions>, 'sessions'> {
   readonly told?: ToldStore
   readonly sessions?: Partial<DualTokenSessions>
+  /** Adds routes of its own. */
+  readonly prepare?: (app: FastifyInstance) => unknown
 }
 
 /** The server of `createApp`, ready, with sessions. Nothing in it waits: a store that hangs is given up after a millisecond. */
-export async function createSessionApp (t: Test, { told = createToldStore(), sessions, ...options }: SessionAppOptions = {}): Promise<SessionApp> {
+export async function createSessionApp (t: Test, { told = createToldStore(), sessions, prepare, ...options }: SessionAppOptions = {}): Promise<SessionApp> {
   const events: SessionEvent[] = []
   const { app, clock } = await createApp(t, {
     ...options,
     sessions: { store: told.store, storeTimeout: 0.001, onEvent: event => { events.push(event) }, ...sessions }
   })
+  prepare?.(app)
   await app.ready()
   told.calls.length = 0
   return {
