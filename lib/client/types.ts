@@ -17,9 +17,15 @@ export interface TokenStorage {
   set (tokens: Tokens | null): unknown
 }
 
-/** The part of `navigator.locks` that the client uses: one callback at a time for each name. */
+/** The part of `navigator.locks` that the clients use: one callback at a time for each name. */
 export interface TokenLocks {
-  request (name: string, callback: () => Promise<StoredTokens>): Promise<StoredTokens>
+  request<T> (name: string, callback: () => Promise<T>): Promise<T>
+}
+
+/** The part of a `BroadcastChannel` that the cookie client uses. No token is ever sent on it. */
+export interface TokenChannel {
+  postMessage (message: string): void
+  addEventListener (type: 'message', listener: (event: { readonly data: unknown }) => void): void
 }
 
 /** The members of an `AuthorizationError`. */
@@ -31,25 +37,33 @@ export interface AuthorizationFailure extends Error {
   readonly signInRequired: boolean
 }
 
-export interface TokenClientOptions {
+/** What both clients are told. */
+export interface ClientOptions {
   /** The URL of the API. The client resolves relative URLs against it, and sends tokens only to its origin. */
   baseUrl: string | URL
   /** The path of the ready routes; default `/authorizations`. */
   path?: string | undefined
-  storage: TokenStorage
-  /** Called when the client has dropped its tokens, because the server refused the refresh token or the session has ended. */
+  /** Called when the server has refused the refresh token, or the session has ended. */
   onSignInRequired?: ((error: AuthorizationFailure) => void) | undefined
   /** Default `globalThis.fetch`. */
   fetch?: typeof globalThis.fetch | undefined
-  /**
-   * Locks for all clients that share one storage: one refresh and one storage change at a time. Default `navigator.locks` in
-   * browsers, none elsewhere; `null` for none.
-   */
+  /** Lets one tab at a time change the tokens; default `navigator.locks` in browsers, none elsewhere; `null` for none. */
   locks?: TokenLocks | null | undefined
   /** Milliseconds that a sign-in, a refresh or a sign-out waits for a reply; default 10,000. */
   timeout?: number | undefined
   /** Waits before a retry; default by `setTimeout`. */
   wait?: ((milliseconds: number) => Promise<unknown>) | undefined
+}
+
+export interface TokenClientOptions extends ClientOptions {
+  storage: TokenStorage
+}
+
+export interface CookieClientOptions extends ClientOptions {
+  /** The server's option `cookies.access`: whether the access token is in a cookie, too; default false. */
+  access?: boolean | undefined
+  /** On which tabs hear of each other's sign-ins; default a `BroadcastChannel` in browsers, none elsewhere; `null` for none. */
+  channel?: TokenChannel | null | undefined
 }
 
 export interface TokenClient {
@@ -73,4 +87,34 @@ export interface TokenClient {
    * @throws an AuthorizationError, or the error of `fetch`, when the session may still be live; the client has dropped the tokens anyway
    */
   signOut (): Promise<void>
+}
+
+export interface CookieClient {
+  /**
+   * As the global one, with the cookies of the API, and with the access token where the page has it. Expired tokens are refreshed. A request
+   * that brings its own `Authorization`, or goes to another origin, is passed on as it is. Its `signal` ends every wait.
+   *
+   * @throws an AuthorizationError when the user has to sign in again, or the server would not refresh, or does not know the page's origin; what
+   * `fetch` rejects with, when the reply to a refresh was lost: the cookies are kept, and the next request tries again
+   */
+  fetch: typeof globalThis.fetch
+  /**
+   * Sends the credentials, as JSON; the browser keeps the cookies.
+   *
+   * @throws an AuthorizationError, of status 401 when they are refused; what `fetch` rejects with
+   */
+  signIn (credentials: object): Promise<void>
+  /**
+   * Has the server end the session and delete the cookies, which no script can do.
+   *
+   * @throws an AuthorizationError or what `fetch` rejects with: the user may still be signed in
+   */
+  signOut (): Promise<void>
+  /**
+   * Refreshes now: for a page that wants to know whether somebody is signed in, or after a sign-in that the client did not make.
+   *
+   * @returns whether somebody is signed in
+   * @throws as `fetch` does
+   */
+  refresh (): Promise<boolean>
 }

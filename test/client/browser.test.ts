@@ -1,22 +1,21 @@
 // The browser examples of docs/clients.md, as they stand, in two tabs of a real browser.
-import { readFileSync } from 'node:fs'
 import type { BrowserContext, Page } from 'playwright-core'
 import { test, type Test } from 'tap'
-import ts from 'typescript'
 import { openBrowser, withoutBrowser } from '../support/browser.ts'
+import { importMap, serveClient } from '../support/client-scripts.ts'
 import { createGate, KINDS, startClientApp, type ClientApp, type ClientAppOptions } from '../support/client-app.ts'
 import { readPage } from '../support/markdown.ts'
 import { ACCESS_LIFETIME, REFRESH_LIFETIME } from '../support/tokens.ts'
 
 const { blocks } = readPage('docs/clients.md')
-const inLocalStorage = blocks('ts')[0]!.split('\n\nawait ')[0]!
+const inLocalStorage = blocks('ts').find(block => block.includes('localStorage'))!.split('\n\nawait ')[0]!
 const inIndexedDb = `${inLocalStorage.replace(/storage: \{[^]*?\n {2}\}/, 'storage: sharedStorage()')}\n${blocks('js')[0]!}`
 
 /** A worker that is told where the server is, and tells the status of `GET /me`. */
 const inWorker = `
   ${blocks('js')[0]!}
   onmessage = async ({ data: baseUrl }) => {
-    const { createTokenClient } = await import(baseUrl + '/client.js')
+    const { createTokenClient } = await import(baseUrl + '/client/index.js')
     const { status } = await createTokenClient({ baseUrl, storage: sharedStorage() }).fetch('/me')
     postMessage(status)
   }`
@@ -24,15 +23,10 @@ const inWorker = `
 function pageOf (example: string): string {
   return `<!doctype html>
 <title>A tab</title>
-<script type="importmap">{ "imports": { "fastify-dual-token/client": "/client.js" } }</script>
+${importMap}
 <script type="module">${example}
   globalThis.client = client</script>`
 }
-
-/** The client as it is published. */
-const script = ts.transpileModule(readFileSync('lib/client/index.ts', 'utf8'), {
-  compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2023 }
-}).outputText
 
 interface OpenOptions extends ClientAppOptions {
   readonly example?: string
@@ -50,7 +44,7 @@ async function open (t: Test, { example = inIndexedDb, prepareContext, ...option
     prepare (app) {
       app.get('/', async (request, reply) => reply.type('text/html').send(pageOf(example)))
       app.get('/sign-in', async (request, reply) => reply.type('text/html').send('<!doctype html><title>Sign in</title>'))
-      app.get('/client.js', async (request, reply) => reply.type('text/javascript').send(script))
+      serveClient(app)
     }
   })
   const context = await (await openBrowser(t)).newContext()

@@ -794,5 +794,5 @@ test('the options table names every option', async t => {
   const names: Record<keyof TokenClientOptions, true> = {
     baseUrl: true, path: true, storage: true, onSignInRequired: true, fetch: true, locks: true, timeout: true, wait: true
   }
-  t.strictSame(readPage('docs/clients.md').rows('In a browser', 'option').map(([name]) => name), Object.keys(names))
+  t.strictSame(readPage('docs/clients.md').rows('In a browser, with a storage', 'option').map(([name]) => name), Object.keys(names))
 })

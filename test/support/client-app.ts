@@ -2,7 +2,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { Test } from 'tap'
 import type { Tokens, TokenStorage } from '../../lib/client/index.ts'
-import { memoryStore, type DualTokenRoutes, type LoadUser } from '../../lib/index.ts'
+import { memoryStore, type DualTokenOptions, type DualTokenRoutes, type LoadUser } from '../../lib/index.ts'
 import { createApp, type Clock } from './app.ts'
 import { createToldStore, type ToldStore } from './session-app.ts'
 import { listen } from './wire.ts'
@@ -12,6 +12,7 @@ export const KINDS = ['stateless', 'with sessions'] as const
 export interface ClientAppOptions {
   readonly kind?: (typeof KINDS)[number]
   readonly routes?: Partial<DualTokenRoutes>
+  readonly cookies?: DualTokenOptions['cookies']
   /** Adds routes of its own. */
   readonly prepare?: (app: FastifyInstance) => unknown
 }
@@ -32,12 +33,13 @@ export interface ClientApp {
 }
 
 /** The server of `createApp`, where `login` takes a `user_id` too, with `POST /echo` for access tokens, that answers the body. */
-export async function startClientApp (t: Test, { kind = 'stateless', routes, prepare }: ClientAppOptions = {}): Promise<ClientApp> {
+export async function startClientApp (t: Test, { kind = 'stateless', routes, cookies, prepare }: ClientAppOptions = {}): Promise<ClientApp> {
   const told = createToldStore(memoryStore())
   const requests: string[] = []
   const headers: ClientApp['headers'] = []
   const { app, clock } = await createApp(t, {
     routes: { login: ({ password, user_id: id = 7 }) => password === 'good' ? { user_id: id as number } : null, ...routes },
+    cookies,
     ...(kind === 'with sessions' && { sessions: { store: told.store } })
   })
   app.post('/echo', { preHandler: app.loginRequired }, async request => request.body)
@@ -98,6 +100,29 @@ export function createGate (waiting = 1): Gate {
       if (--waiting === 0) arrive()
       await opened
       return { user_id: userId }
+    }
+  }
+}
+
+export interface Hold {
+  /** The `onSend` of a route: it keeps replies until they are released. */
+  readonly hold: () => Promise<void>
+  /** Resolves when it keeps one. */
+  readonly reached: Promise<void>
+  release (): void
+}
+
+export function createHold (): Hold {
+  let arrive!: () => void
+  let release!: () => void
+  const reached = new Promise<void>(resolve => { arrive = resolve })
+  const released = new Promise<void>(resolve => { release = resolve })
+  return {
+    reached,
+    release,
+    async hold () {
+      arrive()
+      await released
     }
   }
 }

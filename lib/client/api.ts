@@ -1,0 +1,79 @@
+// Where the API is, and who is signed in → a fetch that says who sends a request, and calls of the ready routes: what both clients share.
+import { pause, send, unlessAborted, type Answer, type Signal } from './send.ts'
+import type { ClientOptions } from './types.ts'
+
+/** Methods that a client may repeat (RFC 9110 section 9.2.2). */
+const IDEMPOTENT = /^(GET|OPTIONS|PUT|DELETE)$/i
+
+type Fetch = typeof globalThis.fetch
+
+/** Somebody who is signed in. */
+interface SignedIn {
+  /** The access token; none where it is in a cookie. */
+  readonly token?: string | null | undefined
+  /** Marks the sign-in, so that no request is tried again as somebody else. */
+  readonly sign_in?: number | undefined
+}
+
+/** Whom to send a request as, or nobody. */
+type Identify<Who> = (signal: Signal) => Who | Promise<Who>
+
+/** The server refused a request: whom to send it as again, if that may help. */
+type Recover<Who> = (who: NonNullable<Who>, status: number, code: string) => Promise<Who>
+
+export interface Api {
+  readonly fetch: Fetch
+  /** The URL of the ready routes. */
+  readonly routes: URL
+  /** Calls one of the ready routes. */
+  authorize (method: string, token?: string | null, credentials?: object): Promise<Answer>
+}
+
+/** @param own what every request to the API is sent with */
+export function createApi<Who extends SignedIn | null | undefined> (options: ClientOptions, identify: Identify<Who>, recover: Recover<Who>, own?: RequestInit): Api {
+  const { fetch = globalThis.fetch, timeout = 10_000, wait = pause } = options
+  const base = new URL(options.baseUrl)
+  const routes = new URL(options.path ?? '/authorizations', base)
+
+  async function fetchAsSignedIn (...[input, init]: Parameters<Fetch>): Promise<Response> {
+    const request = typeof input === 'object' && 'url' in input ? input : null
+    const url = new URL(request?.url ?? String(input), base)
+    const headers = new Headers(init?.headers ?? request?.headers)
+    const signal = init?.signal === undefined ? request?.signal : init.signal
+    const isOwn = url.protocol === base.protocol && url.host === base.host && !headers.has('authorization')
+    const who = isOwn ? await identify(signal) : null
+    if (!who) return await fetch(request ?? url, init)
+
+    // A stream is used up once it was sent.
+    const isStream = ['getReader', Symbol.asyncIterator].some(key => key in Object(init?.body))
+    const mayRepeat = !isStream && IDEMPOTENT.test(init?.method ?? request?.method ?? 'GET')
+
+    function sendAs ({ token }: SignedIn): Promise<Answer> {
+      const sendOnce = (): Promise<Response> => {
+        setBearer(headers, token)
+        return fetch(request?.clone() ?? url, { ...init, ...own, headers })
+      }
+      return send(sendOnce, wait, code => mayRepeat && code === 'FST_DUAL_TOKEN_STORE_UNAVAILABLE', signal)
+    }
+
+    const { reply, code } = await sendAs(who)
+    const renewed = code && await unlessAborted(recover(who, reply.status, code), signal)
+    const isSameSignIn = renewed && renewed.sign_in === who.sign_in
+    if (isStream || !isSameSignIn) return reply
+    return (await sendAs(renewed)).reply
+  }
+
+  function authorize (method: string, token?: string | null, credentials?: object): Promise<Answer> {
+    const headers = new Headers(credentials && { 'content-type': 'application/json' })
+    setBearer(headers, token)
+    const sendOnce = (): Promise<Response> =>
+      fetch(routes, { method, headers, body: JSON.stringify(credentials), redirect: 'error', signal: AbortSignal.timeout(timeout), ...own })
+    return send(sendOnce, wait, () => true)
+  }
+
+  return { fetch: fetchAsSignedIn, routes, authorize }
+}
+
+function setBearer (headers: Headers, token: string | null | undefined): void {
+  if (token) headers.set('authorization', `Bearer ${token}`)
+}

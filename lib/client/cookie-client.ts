@@ -1,0 +1,149 @@
+// A fetch → one for pages whose tokens are in cookies (the option `cookies` of the server): it refreshes them, one tab at a time.
+import { createApi } from './api.ts'
+import { channelOfBrowser, locksOfBrowser } from './browser.ts'
+import { AuthorizationError } from './error.ts'
+import { unlessAborted, type Signal } from './send.ts'
+import type { CookieClient, CookieClientOptions } from './types.ts'
+
+/** The access token: `''` is in a cookie, `null` is nobody's, `undefined` is not known. */
+type Known = string | null | undefined
+
+/** What the page knew when a request was sent. */
+interface Present {
+  readonly token: Known
+  readonly turn: number
+  readonly sign_in: number
+}
+
+/**
+ * Makes a client for the pages of one browser. It stores no token: the refresh token is in a cookie that no script can read.
+ *
+ * @example
+ * ```ts
+ * const { fetch, signIn, signOut } = createCookieClient({ baseUrl: location.origin })
+ * ```
+ */
+export function createCookieClient (options: CookieClientOptions): CookieClient {
+  const { access = false, onSignInRequired, locks = locksOfBrowser() } = options
+  const { fetch, routes, authorize } = createApi<Present | null>(options, identify, recover, { credentials: 'include' })
+  const name = `fastify-dual-token cookies ${routes}`
+  const channel = options.channel === undefined ? channelOfBrowser(name) : options.channel
+  let token: Known
+  /** Counts what replaces the tokens: one in a cookie cannot be compared. */
+  let turn = 0
+  /** Counts what replaces the user. */
+  let signIns = 0
+  let isTold = false
+  let refreshing: Promise<unknown> | undefined
+  let last: Promise<unknown> = Promise.resolve()
+
+  channel?.addEventListener('message', ({ data }) => data === 'refreshed' ? setToken('') : setUser(undefined))
+
+  async function signIn (credentials: object): Promise<void> {
+    await replaceUser(async () => {
+      const { reply, code } = await authorize('POST', '', credentials)
+      if (reply.status !== 201) throw new AuthorizationError(reply.status, code)
+      return await tokenOf(reply)
+    })
+  }
+
+  async function signOut (): Promise<void> {
+    await replaceUser(async () => {
+      const { reply, code = '' } = await authorize('DELETE')
+      // With these codes, too, the server deletes the cookies, or there were none.
+      if (reply.status !== 204 && !/^FST_DUAL_TOKEN_ACCESS_/.test(code)) throw new AuthorizationError(reply.status, code)
+      return null
+    })
+  }
+
+  async function isSignedIn (): Promise<boolean> {
+    await refreshUnless(turn)
+    return typeof token === 'string'
+  }
+
+  /** A page that has just been loaded asks first, so that open routes know the user, too. */
+  async function identify (signal: Signal): Promise<Present> {
+    if (token === undefined && !access) await unlessAborted(refreshUnless(turn).catch(unlessEnded), signal)
+    return { token, turn, sign_in: signIns }
+  }
+
+  async function recover (sent: Present, status: number, code: string): Promise<Present | null> {
+    if (/^FST_DUAL_TOKEN_(ACCESS_REVOKED|CROSS_ORIGIN)$/.test(code)) giveUp(sent.turn, new AuthorizationError(status, code))
+    if (!/^FST_DUAL_TOKEN_ACCESS_(EXPIRED|MISSING)$/.test(code)) return null
+    await refreshUnless(sent.turn)
+    return token === null ? null : { token, turn, sign_in: signIns }
+  }
+
+  /** Refreshes once, however many requests ask for it, unless something has replaced the tokens since that turn. */
+  async function refreshUnless (seen: number): Promise<void> {
+    if (turn !== seen) return
+    refreshing ??= inTurn(() => renew(seen)).finally(() => { refreshing = undefined })
+    await refreshing
+  }
+
+  async function renew (seen: number): Promise<void> {
+    if (turn !== seen) return
+    const { reply, code } = await authorize('PUT')
+    const renewed = reply.status === 201 ? await tokenOf(reply) : null
+    // Another tab has signed somebody in or out.
+    if (turn !== seen) return
+    if (renewed === null && code !== 'FST_DUAL_TOKEN_REFRESH_MISSING') giveUp(turn, new AuthorizationError(reply.status, code))
+    setToken(renewed)
+    if (renewed === '') channel?.postMessage('refreshed')
+  }
+
+  /** Signs in or out, and tells the other tabs before they have their turn. */
+  async function replaceUser (ask: () => Promise<string | null>): Promise<void> {
+    await inTurn(async () => {
+      try {
+        setUser(await ask())
+      } catch (error) {
+        if (error instanceof AuthorizationError) throw error
+        // The browser may have kept the cookies of a reply that was lost.
+        setUser(undefined)
+        channel?.postMessage('replaced')
+        throw error
+      }
+      channel?.postMessage('replaced')
+    })
+  }
+
+  function setUser (found: Known): void {
+    signIns++
+    setToken(found)
+  }
+
+  function setToken (found: Known): void {
+    turn++
+    token = found
+    if (found !== null) isTold = false
+  }
+
+  /** Throws; where the user has to sign in again, it says so, once. */
+  function giveUp (seen: number, error: AuthorizationError): never {
+    if (error.signInRequired && turn === seen) {
+      setToken(null)
+      if (!isTold) onSignInRequired?.(error)
+      isTold = true
+    }
+    throw error
+  }
+
+  /** One sign-in, refresh or sign-out at a time, in this tab and, by the lock, in all: the cookies are those of the last one. */
+  function inTurn (step: () => Promise<void>): Promise<unknown> {
+    last = last.catch(() => null).then(() => locks ? locks.request(name, step) : step())
+    return last
+  }
+
+  return { fetch, signIn, signOut, refresh: isSignedIn }
+}
+
+/** An access token in a cookie is not in the reply. */
+async function tokenOf (reply: Response): Promise<string> {
+  const { token = '' } = await reply.json() as { token?: string }
+  return token
+}
+
+function unlessEnded (error: AuthorizationError): void {
+  if (!error.signInRequired) throw error
+}

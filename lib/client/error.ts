@@ -1,0 +1,17 @@
+// A refusal of the ready routes → the error that both clients throw.
+import type { AuthorizationFailure } from './types.ts'
+
+/** The server refused to sign in, refresh or sign out, or has ended the session. */
+export class AuthorizationError extends Error implements AuthorizationFailure {
+  override readonly name = 'AuthorizationError'
+  readonly status: number
+  readonly code: string
+  readonly signInRequired: boolean
+
+  constructor (status: number, code = '') {
+    super(`The server answered ${status} ${code}`.trim())
+    this.status = status
+    this.code = code
+    this.signInRequired = /^FST_DUAL_TOKEN_(REFRESH_|ACCESS_REVOKED$)/.test(code)
+  }
+}
