@@ -161,4 +161,3 @@ test('a sign-in of another user meanwhile is not sent the request of the first o
   t.equal((await client.fetch('/danger')).status, 401)
   t.strictSame(requests, ['GET /danger', 'POST /authorizations'])
 })
-
