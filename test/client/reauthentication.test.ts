@@ -1,7 +1,7 @@
 // Both clients against a server that listens: a route that asks for a recent sign-in, and credentials that are given again.
 import { test, type Test } from 'tap'
 import { AuthorizationError, createCookieClient, createTokenClient, type ClientOptions, type CookieClient, type TokenClient } from '../../lib/client/index.ts'
-import { startClientApp, createStorage, type ClientApp } from '../support/client-app.ts'
+import { createGate, createStorage, startClientApp, type ClientApp, type ClientAppOptions } from '../support/client-app.ts'
 import { createJar } from '../support/tabs.ts'
 import { ACCESS_LIFETIME } from '../support/tokens.ts'
 
@@ -16,9 +16,10 @@ interface Setting extends ClientApp {
 }
 
 /** A server whose `/danger` asks for a sign-in of the last ten minutes, and a client that signed in an hour ago. */
-async function open (t: Test, kind: typeof KINDS[number], options: Partial<ClientOptions> = {}): Promise<Setting> {
+async function open (t: Test, kind: typeof KINDS[number], options: Partial<ClientOptions> = {}, routes: ClientAppOptions['routes'] = {}): Promise<Setting> {
   const server = await startClientApp(t, {
     kind: 'with sessions',
+    routes,
     ...(kind !== 'in a storage' && { cookies: { access: kind === 'in cookies' } }),
     prepare (app) {
       const preHandler = app.dualToken.guard({ maxAge: '10m' })
@@ -141,6 +142,35 @@ for (const kind of KINDS) {
     const reply = await client.fetch('/danger', { method: 'POST', body, duplex: 'half', headers: { 'content-type': 'application/json' } } as RequestInit)
     t.equal(reply.status, 401)
     t.strictSame(asked, [])
+  })
+}
+
+for (const fails of [false, true]) {
+  test(`a refresh that is under way comes first, ${fails ? 'even when it fails' : 'and the new token stays'}`, async t => {
+    const gate = createGate()
+    let isDown = fails
+    const { client, clock, requests } = await open(t, 'in a storage', {}, {
+      async loadUser (id, request) {
+        await gate.loadUser(id, request)
+        if (isDown) {
+          isDown = false
+          throw new Error('the database is down')
+        }
+        return { user_id: id }
+      }
+    })
+    clock.advance(ACCESS_LIFETIME)
+    const first = client.fetch('/me')
+    await gate.reached
+    const proof = client.reauthenticate(GOOD)
+    gate.open()
+    if (fails) t.match(await failureOf(first), { status: 500 })
+    else t.equal((await first).status, 200)
+    await proof
+    t.ok(requests.indexOf(REAUTHENTICATION) > requests.indexOf('PUT /authorizations'))
+    t.equal((await client.fetch('/danger')).status, 200)
+    clock.advance(ACCESS_LIFETIME)
+    t.equal((await client.fetch('/me')).status, 200, 'it still refreshes')
   })
 }
 
