@@ -2,6 +2,7 @@
 import { startRedis, withoutServer } from '../test/support/redis.ts'
 import { benchCookies } from './cookies.ts'
 import { benchGuardedRoute } from './guarded-route.ts'
+import { benchGuards } from './guards.ts'
 import { benchIssue } from './issue.ts'
 import { benchKeys } from './keys.ts'
 import { benchRefused } from './refused.ts'
@@ -10,6 +11,7 @@ import { benchVerify } from './verify.ts'
 
 console.log(await benchGuardedRoute({ rounds: 15, count: 5_000, warmUp: 20_000, tokens: 5_000 }))
 console.log(await benchRefused({ rounds: 31, count: 1_000, warmUp: 10_000 }))
+console.log(await benchGuards({ rounds: 101, count: 10_000, warmUp: 100_000 }))
 console.log(await benchCookies({ rounds: 101, count: 10_000, warmUp: 100_000 }))
 console.log(await benchVerify({ rounds: 101, count: 3_000, warmUp: 60_000 }))
 console.log(await benchIssue({ rounds: 51, count: 2_000, warmUp: 20_000 }))

@@ -6,6 +6,8 @@ interface ErrorEntry {
   readonly message: string
   /** What follows `Bearer` in the challenge (RFC 6750 section 3); absent: no challenge is sent. */
   readonly challenge?: string
+  /** What each guard adds to it: the name of an attribute, whose value is the guard's own. */
+  readonly attribute?: string
   /** Seconds (RFC 9110 section 10.2.3). */
   readonly retryAfter?: number
 }
@@ -24,6 +26,9 @@ export const errorTable = {
   ACCESS_EXPIRED: { status: 401, message: UNAUTHORIZED, challenge: invalidToken('The access token expired') },
   ACCESS_REVOKED: { status: 401, message: UNAUTHORIZED, challenge: invalidToken('The session was ended') },
   ACCESS_IS_REFRESH: { status: 403, message: 'Do not use refresh token.', challenge: invalidToken('A refresh token is not an access token') },
+  ACCESS_NOT_FRESH: { status: 401, message: 'User must authenticate again.', challenge: 'error="insufficient_user_authentication"', attribute: 'max_age' },
+  ACCESS_SCOPE: { status: 403, message: 'Not in the scope of the token.', challenge: 'error="insufficient_scope"', attribute: 'scope' },
+  ACCESS_FORBIDDEN: { status: 403, message: 'Not allowed.' },
   REFRESH_MISSING: { status: 403, message: WRONG_TOKEN },
   REFRESH_INVALID: { status: 403, message: WRONG_TOKEN },
   REFRESH_EXPIRED: { status: 403, message: WRONG_TOKEN },
@@ -85,21 +90,42 @@ export type CreateRefusal = (suffix: RefusalSuffix, reason?: string) => DualToke
  * @returns a factory of errors; each carries `Cache-Control: no-store` and its challenge in `headers`
  */
 export function createRefusals (realm: string | undefined): CreateRefusal {
-  const realmPart = realm === undefined ? '' : `realm="${realm.replace(/["\\]/g, '\\$&')}"`
-  const headersBySuffix = new Map(Object.entries<ErrorEntry>(errorTable).map(([suffix, { challenge, retryAfter }]) => {
-    const headers: Record<string, string> = { 'cache-control': 'no-store' }
-    if (challenge !== undefined) {
-      headers['www-authenticate'] = `Bearer ${[realmPart, challenge].filter(Boolean).join(', ')}`.trimEnd()
-    }
-    if (retryAfter !== undefined) headers['retry-after'] = String(retryAfter)
-    return [suffix, Object.freeze(headers)]
-  }))
+  const headersBySuffix = new Map(Object.entries<ErrorEntry>(errorTable).map(([suffix, entry]) => [suffix, headersOf(entry, realm)]))
 
   return function createRefusal (suffix, reason) {
-    const RefusalError = constructors.get(suffix)!
-    const error = new RefusalError() as DualTokenError
-    error.headers = headersBySuffix.get(suffix)!
-    if (reason !== undefined) error.cause = createReason(reason)
-    return error
+    return refuse(suffix, headersBySuffix.get(suffix)!, reason)
   }
+}
+
+/**
+ * Binds one refusal to a realm and to the value of its attribute, for a guard whose challenge says what it asks for.
+ *
+ * @param value without quotes and backslashes
+ */
+export function createRefusalWith (realm: string | undefined, suffix: RefusalSuffix, value: string): (reason?: string) => DualTokenError {
+  const headers = headersOf(errorTable[suffix], realm, value)
+  return reason => refuse(suffix, headers, reason)
+}
+
+function refuse (suffix: RefusalSuffix, headers: Readonly<Record<string, string>>, reason: string | undefined): DualTokenError {
+  const RefusalError = constructors.get(suffix)!
+  const error = new RefusalError() as DualTokenError
+  error.headers = headers
+  if (reason !== undefined) error.cause = createReason(reason)
+  return error
+}
+
+function headersOf (entry: ErrorEntry, realm: string | undefined, value?: string): Readonly<Record<string, string>> {
+  const { retryAfter } = entry
+  const challenge = challengeOf(entry, value)
+  const realmPart = realm === undefined ? '' : `realm="${realm.replace(/["\\]/g, '\\$&')}"`
+  const headers: Record<string, string> = { 'cache-control': 'no-store' }
+  if (challenge !== undefined) headers['www-authenticate'] = `Bearer ${[realmPart, challenge].filter(Boolean).join(', ')}`.trimEnd()
+  if (retryAfter !== undefined) headers['retry-after'] = String(retryAfter)
+  return Object.freeze(headers)
+}
+
+/** What follows `Bearer`, with the value of the attribute where a guard gives one. */
+export function challengeOf ({ challenge, attribute }: ErrorEntry, value?: string): string | undefined {
+  return value === undefined ? challenge : `${challenge}, ${attribute}="${value}"`
 }

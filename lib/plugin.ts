@@ -9,15 +9,18 @@ import { createDualToken } from './instance/dual-token.ts'
 import type { DualToken } from './instance/types.ts'
 import type { Guard } from './access/types.ts'
 import { createRefusals } from './errors.ts'
+import { createGuardFactory } from './access/guard.ts'
 import { createGuards, GUARDS } from './access/guards.ts'
 import { createIssue } from './tokens/issue.ts'
 import { createFollower } from './keys/follow.ts'
 import { createKeyFactory } from './keys/sign.ts'
 import { createJwksRoute } from './routes/jwks.ts'
 import { createKeyRing, createNamedKeyRing } from './keys/ring.ts'
+import { readGuardRules } from './options/guard.ts'
 import type { DualTokenOptions } from './options/types.ts'
 import { resolveOptions } from './options/resolve.ts'
 import { createOauthRoutes } from './routes/oauth.ts'
+import { createReauthenticate } from './routes/reauthenticate.ts'
 import { createRefresh } from './routes/refresh.ts'
 import { createRoutes } from './routes/routes.ts'
 import { createSessions } from './sessions/sessions.ts'
@@ -53,6 +56,7 @@ async function registerDualToken (fastify: FastifyInstance, options: DualTokenOp
   const verify: Verify = sessions === null ? verifyToken : token => sessions.check(verifyToken(token))
   const signIn = createSignIn({ settings, issue, sessions, createRefusal })
   const refresh = createRefresh({ settings, issue, sessions, createRefusal })
+  const reauthenticate = createReauthenticate({ settings, issue, sessions })
 
   const jar = cookies && createCookieJar(cookies, settings.now)
   const locate = createLocate(extract, jar)
@@ -60,6 +64,7 @@ async function registerDualToken (fastify: FastifyInstance, options: DualTokenOp
   const { slot, hook, verdictOf, isByCookie } = authentication
   const guards = createGuards(authentication, createRefusal, settings)
   const { loginRequired, refreshRequired } = guards
+  const createGuard = createGuardFactory({ verdictOf, loginRequired, createRefusal, settings })
 
   if (!fastify.hasRequestDecorator('user')) fastify.decorateRequest('user', null)
   fastify.decorateRequest(slot, null)
@@ -73,9 +78,11 @@ async function registerDualToken (fastify: FastifyInstance, options: DualTokenOp
     userIdClaim,
     ring: namedRing,
     setKeys: createSetKeys({ ring: namedRing, isFollowing: follower !== null, mustSign: routes !== null, forget: verifyToken.forget }),
+    guard: (options = {}) => createGuard(readGuardRules(options, settings.authTime)),
     verify,
     signIn,
     refresh,
+    reauthenticate,
     sessions,
     jar,
     createRefusal
@@ -96,6 +103,7 @@ async function registerDualToken (fastify: FastifyInstance, options: DualTokenOp
       sessions,
       signIn,
       refresh,
+      reauthenticate,
       loginRequired,
       refreshRequired,
       verdictOf,

@@ -4,7 +4,7 @@ import { test } from 'tap'
 import { dualToken, loginRequired } from '../lib/index.ts'
 import { bearer } from './support/app.ts'
 import { accessToken, SECRET } from './support/tokens.ts'
-import { createFault, createRefusals, errorTable, type ErrorSuffix, type RefusalSuffix } from '../lib/errors.ts'
+import { createFault, createRefusalWith, createRefusals, errorTable, type ErrorSuffix, type RefusalSuffix } from '../lib/errors.ts'
 
 const FAULTS = ['OPTION_INVALID', 'USER_INVALID', 'NOT_REGISTERED'] as const
 const REFUSALS = Object.keys(errorTable).filter(suffix => !(FAULTS as readonly string[]).includes(suffix)) as RefusalSuffix[]
@@ -17,6 +17,9 @@ test('every error is as documented', async t => {
     ACCESS_EXPIRED: [401, 'User must be authorized.', invalid('The access token expired')],
     ACCESS_REVOKED: [401, 'User must be authorized.', invalid('The session was ended')],
     ACCESS_IS_REFRESH: [403, 'Do not use refresh token.', invalid('A refresh token is not an access token')],
+    ACCESS_NOT_FRESH: [401, 'User must authenticate again.', 'Bearer error="insufficient_user_authentication"'],
+    ACCESS_SCOPE: [403, 'Not in the scope of the token.', 'Bearer error="insufficient_scope"'],
+    ACCESS_FORBIDDEN: [403, 'Not allowed.', undefined],
     REFRESH_MISSING: [403, 'Wrong Token', undefined],
     REFRESH_INVALID: [403, 'Wrong Token', undefined],
     REFRESH_EXPIRED: [403, 'Wrong Token', undefined],
@@ -67,6 +70,19 @@ test('the realm comes first in the challenge, with its quotes and backslashes es
   t.equal(challenge('shop', 'ACCESS_EXPIRED'), 'Bearer realm="shop", error="invalid_token", error_description="The access token expired"')
   t.equal(challenge('a "b" \\ c', 'LOGIN_REFUSED'), 'Bearer realm="a \\"b\\" \\\\ c"')
   t.equal(challenge('shop', 'REFRESH_MISSING'), undefined)
+})
+
+test('a refusal that is bound to a value ends its challenge in it, after the realm', async t => {
+  const refuse = createRefusalWith('shop', 'ACCESS_NOT_FRESH', '600')
+  t.match(refuse('auth_time'), {
+    code: 'FST_DUAL_TOKEN_ACCESS_NOT_FRESH',
+    statusCode: 401,
+    cause: { message: 'auth_time' },
+    headers: { 'cache-control': 'no-store', 'www-authenticate': 'Bearer realm="shop", error="insufficient_user_authentication", max_age="600"' }
+  })
+  t.equal(refuse().headers, refuse().headers, 'they are made once')
+  t.ok(Object.isFrozen(refuse().headers))
+  t.equal(createRefusalWith(undefined, 'ACCESS_SCOPE', 'a b')().headers?.['www-authenticate'], 'Bearer error="insufficient_scope", scope="a b"')
 })
 
 test('the headers of a refusal cannot be changed for the next one', async t => {

@@ -100,6 +100,7 @@ test('nothing is added but loginRequired, refreshRequired, dualToken and request
     ['loginRequired', 'refreshRequired', 'dualToken']
   )
   t.strictSame(Object.keys(app.dualToken), [
+    'guard',
     'issueTokens', 'verifyToken', 'setKeys', 'refreshTokens', 'listSessions', 'revokeSession', 'revokeUser', 'setCookies', 'clearCookies'
   ])
   t.ok(Object.isFrozen(app.dualToken))

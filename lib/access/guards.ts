@@ -8,7 +8,7 @@ import type { SessionSettings } from '../sessions/settings.ts'
 import { accessSchemes, refreshSchemes } from './schemes.ts'
 import type { CookieSettings } from './settings.ts'
 import type { Guard } from './types.ts'
-import { suffixOf, type RefusalKind } from '../tokens/verdict.ts'
+import { suffixOf, type Refusal, type RefusalKind } from '../tokens/verdict.ts'
 
 export interface Guards {
   readonly loginRequired: Guard
@@ -21,7 +21,7 @@ export const GUARDS = Symbol('fastify-dual-token.guards')
 type Keeper = { readonly [GUARDS]?: Guards }
 
 /** What the description of a guard depends on. */
-interface GuardSettings {
+export interface GuardSettings {
   readonly sessions: SessionSettings | null
   readonly cookies: CookieSettings | null
 }
@@ -33,8 +33,7 @@ export function createGuards ({ verdictOf, show }: Authentication, createRefusal
   const guards: Guards = {
     loginRequired (request, _reply, done) {
       const { claims, refusal } = verdictOf(request)
-      if (claims === null) return done(createRefusal(suffixOf('ACCESS', refusal.kind), refusal.reason))
-      if (claims.refresh) return done(createRefusal('ACCESS_IS_REFRESH'))
+      if (claims === null || claims.refresh) return done(refuseAccess(refusal, createRefusal))
       done()
     },
 
@@ -51,6 +50,11 @@ export function createGuards ({ verdictOf, show }: Authentication, createRefusal
   describe(guards.loginRequired, describeAccess(settings))
   describe(guards.refreshRequired, describeRefresh(settings))
   return guards
+}
+
+/** @param refusal null for a refresh token */
+export function refuseAccess (refusal: Refusal | null, createRefusal: CreateRefusal): Error {
+  return refusal === null ? createRefusal('ACCESS_IS_REFRESH') : createRefusal(suffixOf('ACCESS', refusal.kind), refusal.reason)
 }
 
 /**
@@ -81,12 +85,12 @@ function createFinder (name: keyof Guards): Guard {
   return guard
 }
 
-/** For the OpenAPI document. */
-function describe (guard: Guard, description: Describe): void {
+/** For the OpenAPI document. It hangs on the guard alone, so that nothing is left of a guard that is dropped. */
+export function describe (guard: Guard, description: Describe): void {
   Object.assign(guard, { [DESCRIPTION]: description })
 }
 
-function describeAccess ({ sessions, cookies }: GuardSettings): Describe {
+export function describeAccess ({ sessions, cookies }: GuardSettings): Describe {
   const errors: DescribedError[] = [...refusalsOf('ACCESS', sessions), 'ACCESS_IS_REFRESH']
   return route => ({ schemes: accessSchemes(cookies), errors: cookies?.access && mayChange(route) ? [...errors, 'CROSS_ORIGIN'] : errors })
 }

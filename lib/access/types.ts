@@ -1,11 +1,25 @@
 // The public types of guards, of where tokens may be, and of the cookies that carry them.
 import type { FastifyRequest } from 'fastify'
+import type { AccessClaims, Awaitable } from '../tokens/types.ts'
 
 /** The request as a guard needs it: any FastifyRequest, whatever its generics. */
 export type GuardedRequest = Pick<FastifyRequest, 'headers' | 'raw'>
 
 /** A callback hook for `onRequest`, `preValidation` or `preHandler`. */
 export type Guard = (request: GuardedRequest & { readonly server: object }, reply: unknown, done: (error?: Error) => void) => void
+
+/** What a guard of `fastify.dualToken.guard` asks for, beside an access token. All of it must hold. */
+export interface GuardOptions {
+  /**
+   * How long ago, at most, the user may have proved who they are: whole seconds, or a string such as `'10m'`. Otherwise 401 `ACCESS_NOT_FRESH`.
+   * It needs `authTime`.
+   */
+  maxAge?: number | string | undefined
+  /** The scopes that the claim `scope` must hold, all of them: separated by spaces, or as a list. Otherwise 403 `ACCESS_SCOPE`. */
+  scope?: string | readonly string[] | undefined
+  /** Whether this user may. Anything but `true`: 403 `ACCESS_FORBIDDEN`. What it throws goes to the error handler. */
+  allow?: ((user: AccessClaims, request: FastifyRequest) => Awaitable<boolean>) | undefined
+}
 
 /** Which token of a pair. */
 export type TokenKind = 'access' | 'refresh'

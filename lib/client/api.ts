@@ -2,6 +2,8 @@
 import { pause, send, unlessAborted, type Answer, type Signal } from './send.ts'
 import type { ClientOptions } from './types.ts'
 
+const NOT_FRESH = 'FST_DUAL_TOKEN_ACCESS_NOT_FRESH'
+
 /** Methods that a client may repeat (RFC 9110 section 9.2.2). */
 const IDEMPOTENT = /^(GET|OPTIONS|PUT|DELETE)$/i
 
@@ -25,15 +27,23 @@ export interface Api {
   readonly fetch: Fetch
   /** The URL of the ready routes. */
   readonly routes: URL
-  /** Calls one of the ready routes. */
-  authorize (method: string, token?: string | null, credentials?: object): Promise<Answer>
+  /** Calls one of the ready routes; with `below`, the one of that name below the others. */
+  authorize (method: string, token?: string | null, credentials?: object, below?: string): Promise<Answer>
 }
 
-/** @param own what every request to the API is sent with */
-export function createApi<Who extends SignedIn | null | undefined> (options: ClientOptions, identify: Identify<Who>, recover: Recover<Who>, own?: RequestInit): Api {
+/**
+ * @param reauthenticate sends credentials again, and keeps the new access token
+ * @param own what every request to the API is sent with
+ */
+export function createApi<Who extends SignedIn | null | undefined> (
+  options: ClientOptions, identify: Identify<Who>, recover: Recover<Who>, reauthenticate: (credentials: object) => Promise<void>, own?: RequestInit
+): Api {
   const { fetch = globalThis.fetch, timeout = 10_000, wait = pause } = options
   const base = new URL(options.baseUrl)
   const routes = new URL(options.path ?? '/authorizations', base)
+  /** Counts how often the user has been asked, and has agreed. */
+  let proofs = 0
+  let asking: Promise<boolean> | undefined
 
   async function fetchAsSignedIn (...[input, init]: Parameters<Fetch>): Promise<Response> {
     const request = typeof input === 'object' && 'url' in input ? input : null
@@ -56,18 +66,45 @@ export function createApi<Who extends SignedIn | null | undefined> (options: Cli
       return send(sendOnce, wait, code => mayRepeat && code === 'FST_DUAL_TOKEN_STORE_UNAVAILABLE', signal)
     }
 
-    const { reply, code } = await sendAs(who)
-    const renewed = code && await unlessAborted(recover(who, reply.status, code), signal)
-    const isSameSignIn = renewed && renewed.sign_in === who.sign_in
-    if (isStream || !isSameSignIn) return reply
-    return (await sendAs(renewed)).reply
+    async function sendAgain (reply: Response, renewed: Who): Promise<Answer> {
+      const isSameSignIn = renewed && renewed.sign_in === who!.sign_in
+      return isStream || !isSameSignIn ? { reply, code: undefined } : await sendAs(renewed)
+    }
+
+    const seen = proofs
+    let answer = await sendAs(who)
+    if (answer.code && answer.code !== NOT_FRESH) {
+      answer = await sendAgain(answer.reply, await unlessAborted(recover(who, answer.reply.status, answer.code), signal))
+    }
+    // Then, because a user who comes back after hours needs both.
+    if (answer.code === NOT_FRESH && !isStream && await unlessAborted(prove(answer.reply, seen), signal)) {
+      answer = await sendAgain(answer.reply, await identify(signal))
+    }
+    return answer.reply
   }
 
-  function authorize (method: string, token?: string | null, credentials?: object): Promise<Answer> {
+  /** Asks the user once, however many requests need it, unless that has happened since the request was sent. */
+  async function prove (reply: Response, seen: number): Promise<boolean> {
+    if (proofs !== seen) return true
+    asking ??= ask(reply).finally(() => { asking = undefined })
+    return await asking
+  }
+
+  async function ask ({ headers }: Response): Promise<boolean> {
+    const [, maxAge] = /max_age="(\d+)"/.exec(headers.get('www-authenticate') ?? '') ?? []
+    const answer = await options.onReauthenticationRequired?.(maxAge === undefined ? maxAge : Number(maxAge))
+    if (!answer) return false
+    if (answer !== true) await reauthenticate(answer)
+    proofs++
+    return true
+  }
+
+  function authorize (method: string, token?: string | null, credentials?: object, below = ''): Promise<Answer> {
+    const url = below ? new URL(routes.pathname.replace(/\/?$/, `/${below}`), routes) : routes
     const headers = new Headers(credentials && { 'content-type': 'application/json' })
     setBearer(headers, token)
     const sendOnce = (): Promise<Response> =>
-      fetch(routes, { method, headers, body: JSON.stringify(credentials), redirect: 'error', signal: AbortSignal.timeout(timeout), ...own })
+      fetch(url, { method, headers, body: JSON.stringify(credentials), redirect: 'error', signal: AbortSignal.timeout(timeout), ...own })
     return send(sendOnce, wait, () => true)
   }
 

@@ -2,8 +2,11 @@
 import { createApi } from './api.ts'
 import { channelOfBrowser, locksOfBrowser } from './browser.ts'
 import { AuthorizationError } from './error.ts'
-import { unlessAborted, type Signal } from './send.ts'
+import { unlessAborted, type Answer, type Signal } from './send.ts'
 import type { CookieClient, CookieClientOptions } from './types.ts'
+
+/** Codes of requests that a refresh may help. */
+const NEEDS_REFRESH = /^FST_DUAL_TOKEN_ACCESS_(EXPIRED|MISSING)$/
 
 /** The access token: `''` is in a cookie, `null` is nobody's, `undefined` is not known. */
 type Known = string | null | undefined
@@ -25,7 +28,7 @@ interface Present {
  */
 export function createCookieClient (options: CookieClientOptions): CookieClient {
   const { access = false, onSignInRequired, locks = locksOfBrowser() } = options
-  const { fetch, routes, authorize } = createApi<Present | null>(options, identify, recover, { credentials: 'include' })
+  const { fetch, routes, authorize } = createApi<Present | null>(options, identify, recover, reauthenticate, { credentials: 'include' })
   const name = `fastify-dual-token cookies ${routes}`
   const channel = options.channel === undefined ? channelOfBrowser(name) : options.channel
   let token: Known
@@ -44,6 +47,22 @@ export function createCookieClient (options: CookieClientOptions): CookieClient 
       const { reply, code } = await authorize('POST', '', credentials)
       if (reply.status !== 201) throw new AuthorizationError(reply.status, code)
       return await tokenOf(reply)
+    })
+  }
+
+  /** Has its turn, so that no refresh brings back a cookie that is older. */
+  async function reauthenticate (credentials: object): Promise<void> {
+    await inTurn(async () => {
+      const ask = (): Promise<Answer> => authorize('POST', token, credentials, 'reauthentication')
+      const seen = signIns
+      let { reply, code = '' } = await ask()
+      if (NEEDS_REFRESH.test(code)) {
+        await renew(turn)
+        ;({ reply, code = '' } = await ask())
+      }
+      if (reply.status !== 201) giveUp(turn, new AuthorizationError(reply.status, code))
+      const renewed = await tokenOf(reply)
+      if (signIns === seen) keep(renewed)
     })
   }
 
@@ -69,7 +88,7 @@ export function createCookieClient (options: CookieClientOptions): CookieClient 
 
   async function recover (sent: Present, status: number, code: string): Promise<Present | null> {
     if (/^FST_DUAL_TOKEN_(ACCESS_REVOKED|CROSS_ORIGIN)$/.test(code)) giveUp(sent.turn, new AuthorizationError(status, code))
-    if (!/^FST_DUAL_TOKEN_ACCESS_(EXPIRED|MISSING)$/.test(code)) return null
+    if (!NEEDS_REFRESH.test(code)) return null
     await refreshUnless(sent.turn)
     return token === null ? null : { token, turn, sign_in: signIns }
   }
@@ -88,6 +107,11 @@ export function createCookieClient (options: CookieClientOptions): CookieClient 
     // Another tab has signed somebody in or out.
     if (turn !== seen) return
     if (renewed === null && code !== 'FST_DUAL_TOKEN_REFRESH_MISSING') giveUp(turn, new AuthorizationError(reply.status, code))
+    keep(renewed)
+  }
+
+  /** The other tabs hear of a new cookie. */
+  function keep (renewed: string | null): void {
     setToken(renewed)
     if (renewed === '') channel?.postMessage('refreshed')
   }
@@ -135,7 +159,7 @@ export function createCookieClient (options: CookieClientOptions): CookieClient 
     return last
   }
 
-  return { fetch, signIn, signOut, refresh: isSignedIn }
+  return { fetch, signIn, reauthenticate, signOut, refresh: isSignedIn }
 }
 
 /** An access token in a cookie is not in the reply. */

@@ -2,7 +2,10 @@
 import { createApi } from './api.ts'
 import { locksOfBrowser } from './browser.ts'
 import { AuthorizationError } from './error.ts'
+import type { Answer } from './send.ts'
 import type { StoredTokens, TokenClient, TokenClientOptions, Tokens } from './types.ts'
+
+const EXPIRED = 'FST_DUAL_TOKEN_ACCESS_EXPIRED'
 
 /**
  * Makes a client for one sign-in.
@@ -14,7 +17,7 @@ import type { StoredTokens, TokenClient, TokenClientOptions, Tokens } from './ty
  */
 export function createTokenClient (options: TokenClientOptions): TokenClient {
   const { storage, onSignInRequired, locks = locksOfBrowser() } = options
-  const { fetch, routes, authorize } = createApi<StoredTokens>(options, () => storage.get(), recover)
+  const { fetch, routes, authorize } = createApi<StoredTokens>(options, () => storage.get(), recover, reauthenticate)
   let refreshing: Promise<StoredTokens> | undefined
   let storing: Promise<StoredTokens> = Promise.resolve(null)
 
@@ -22,6 +25,24 @@ export function createTokenClient (options: TokenClientOptions): TokenClient {
     const { reply, code } = await authorize('POST', '', credentials)
     if (reply.status !== 201) throw new AuthorizationError(reply.status, code)
     await store({ ...await reply.json() as Tokens, sign_in: Math.random() })
+  }
+
+  /** Takes the lock of refreshes, so that none replaces the new token by an older one. */
+  async function reauthenticate (credentials: object): Promise<void> {
+    await refreshing?.catch(() => null)
+    await withLock('refresh', async () => {
+      let tokens = await storage.get()
+      const ask = (): Promise<Answer> => authorize('POST', tokens?.token, credentials, 'reauthentication')
+      let { reply, code } = await ask()
+      if (tokens && code === EXPIRED) {
+        tokens = await renew(tokens)
+        ;({ reply, code } = await ask())
+      }
+      const error = new AuthorizationError(reply.status, code)
+      if (!tokens) throw error
+      if (reply.status !== 201) return await giveUp(tokens, error)
+      return await store({ ...tokens, ...await reply.json() as Partial<Tokens> }, tokens)
+    })
   }
 
   async function signOut (): Promise<void> {
@@ -33,7 +54,7 @@ export function createTokenClient (options: TokenClientOptions): TokenClient {
 
   async function recover (tokens: Tokens, status: number, code: string): Promise<StoredTokens> {
     if (code === 'FST_DUAL_TOKEN_ACCESS_REVOKED') return await giveUp(tokens, new AuthorizationError(status, code))
-    if (code === 'FST_DUAL_TOKEN_ACCESS_EXPIRED') return await refresh(tokens)
+    if (code === EXPIRED) return await refresh(tokens)
   }
 
   /** Refreshes once, however many requests ask for it; resolves to the tokens that are stored then. */
@@ -78,5 +99,5 @@ export function createTokenClient (options: TokenClientOptions): TokenClient {
     return locks?.request(`fastify-dual-token ${name} ${routes}`, step) ?? step()
   }
 
-  return { fetch, signIn, signOut }
+  return { fetch, signIn, reauthenticate, signOut }
 }

@@ -37,6 +37,9 @@ export interface AuthorizationFailure extends Error {
   readonly signInRequired: boolean
 }
 
+/** Credentials, or whether the user has already given them again. */
+export type Proof = object | boolean | null | undefined
+
 /** What both clients are told. */
 export interface ClientOptions {
   /** The URL of the API. The client resolves relative URLs against it, and sends tokens only to its origin. */
@@ -45,6 +48,13 @@ export interface ClientOptions {
   path?: string | undefined
   /** Called when the server has refused the refresh token, or the session has ended. */
   onSignInRequired?: ((error: AuthorizationFailure) => void) | undefined
+  /**
+   * Called once for all requests that a guard has refused with `ACCESS_NOT_FRESH`. Credentials: the client reauthenticates with them, and sends the
+   * requests once more. True: the application has done so itself. Anything else: the 401 is the reply.
+   *
+   * @param maxAge how many seconds ago the user may have proved who they are; undefined where the page cannot read the challenge
+   */
+  onReauthenticationRequired?: ((maxAge: number | undefined) => Proof | Promise<Proof>) | undefined
   /** Default `globalThis.fetch`. */
   fetch?: typeof globalThis.fetch | undefined
   /** Lets one tab at a time change the tokens; default `navigator.locks` in browsers, none elsewhere; `null` for none. */
@@ -82,6 +92,12 @@ export interface TokenClient {
    */
   signIn (credentials: object): Promise<void>
   /**
+   * Sends the credentials of the user who is signed in once more, for routes that ask for a recent sign-in. The sign-in goes on.
+   *
+   * @throws an AuthorizationError, of status 401 when they are refused or another user's; what `fetch` rejects with
+   */
+  reauthenticate (credentials: object): Promise<void>
+  /**
    * Drops the tokens, then asks the server to end the session, if it has sessions.
    *
    * @throws an AuthorizationError, or the error of `fetch`, when the session may still be live; the client has dropped the tokens anyway
@@ -104,6 +120,12 @@ export interface CookieClient {
    * @throws an AuthorizationError, of status 401 when they are refused; what `fetch` rejects with
    */
   signIn (credentials: object): Promise<void>
+  /**
+   * Sends the credentials of the user who is signed in once more, for routes that ask for a recent sign-in. The sign-in goes on.
+   *
+   * @throws an AuthorizationError, of status 401 when they are refused or another user's; what `fetch` rejects with
+   */
+  reauthenticate (credentials: object): Promise<void>
   /**
    * Has the server end the session and delete the cookies, which no script can do.
    *

@@ -2,7 +2,9 @@
 import type { CookieJar } from '../access/cookie-jar.ts'
 import { createFault, type CreateRefusal } from '../errors.ts'
 import type { NamedKeyRing } from '../keys/ring.ts'
+import type { Reauthenticate } from '../routes/reauthenticate.ts'
 import type { Refresh } from '../routes/refresh.ts'
+import type { AccessReply, PairReply } from '../tokens/types.ts'
 import { copyOf } from '../tokens/split.ts'
 import { readClient } from '../sessions/client.ts'
 import { readLabel } from '../sessions/label.ts'
@@ -10,7 +12,7 @@ import type { Sessions } from '../sessions/sessions.ts'
 import type { SetKeys } from '../keys/replace.ts'
 import type { SignIn } from '../routes/sign-in.ts'
 import { mustKnowMembers } from './members.ts'
-import type { DualToken, IssueOptions } from './types.ts'
+import type { DualToken, IssueOptions, SessionTokenOptions } from './types.ts'
 import { mustHaveDuty } from '../sessions/duties.ts'
 import { isSessionId } from '../tokens/session-claims.ts'
 import { readUserId } from '../tokens/user.ts'
@@ -22,19 +24,25 @@ export interface DualTokenParts {
   /** Null with a `secret`. */
   readonly ring: NamedKeyRing | null
   readonly setKeys: SetKeys
+  readonly guard: DualToken['guard']
   readonly verify: Verify
   readonly signIn: SignIn
   readonly refresh: Refresh
+  /** Null when tokens do not say when a user signed in, or the session store cannot keep a new moment. */
+  readonly reauthenticate: Reauthenticate | null
   readonly sessions: Sessions | null
   readonly jar: CookieJar | null
   readonly createRefusal: CreateRefusal
 }
 
 const CLIENT_OPTIONS = ['ip', 'userAgent']
-const ISSUE_OPTIONS = [...CLIENT_OPTIONS, 'needRefreshToken', 'startedAt', 'label', 'refreshExpiresIn']
+const ISSUE_OPTIONS = [...CLIENT_OPTIONS, 'needRefreshToken', 'startedAt', 'label', 'refreshExpiresIn', 'session']
+const SESSION_TOKEN_OPTIONS = ['session', 'ip', 'needRefreshToken']
 const REFRESH_OPTIONS = [...CLIENT_OPTIONS, 'loadUser']
 
-export function createDualToken ({ userIdClaim, ring, setKeys, verify, signIn, refresh, sessions, jar, createRefusal }: DualTokenParts): DualToken {
+export function createDualToken (parts: DualTokenParts): DualToken {
+  const { userIdClaim, ring, setKeys, guard, verify, signIn, refresh, reauthenticate, sessions, jar, createRefusal } = parts
+
   /** Copies the token, because a substring would keep its whole source string in memory. */
   function verifyCopy (token: unknown): Verdict {
     return verify(typeof token === 'string' ? copyOf(token) : '')
@@ -55,10 +63,27 @@ export function createDualToken ({ userIdClaim, ring, setKeys, verify, signIn, r
     if (ring?.canSign === false) throw createFault('OPTION_INVALID', `Option keys must begin with a private key for ${name}.`)
   }
 
+  async function issueInSession (user: unknown, options: SessionTokenOptions): Promise<AccessReply> {
+    const { session, ip, needRefreshToken = false } = options
+    withSessions('the session of issueTokens')
+    mustKnowMembers(options, 'issueTokens with session', SESSION_TOKEN_OPTIONS)
+    if (!isSessionId(session)) throw createFault('OPTION_INVALID', 'Option session must be the id of a session.')
+    if (needRefreshToken) throw createFault('OPTION_INVALID', 'Option needRefreshToken must not be true beside session.')
+    if (reauthenticate === null) {
+      throw createFault('OPTION_INVALID', 'Option session of issueTokens needs authTime, and a session store with the method reauthenticate.')
+    }
+    const reply = await reauthenticate(user, { sid: session, ip: readClient({ ip }).ip })
+    if (typeof reply === 'string') throw createRefusal('SESSION_UNKNOWN')
+    return reply
+  }
+
   return Object.freeze<DualToken>({
-    async issueTokens<Need extends boolean = true> (user: unknown, options: IssueOptions<Need> = {}) {
+    guard,
+
+    async issueTokens (user: unknown, options: IssueOptions | SessionTokenOptions = {}): Promise<PairReply> {
       const now = performance.now()
       mustSign('issueTokens')
+      if (isInSession(options)) return await issueInSession(user, options) as PairReply
       mustKnowMembers(options, 'issueTokens', ISSUE_OPTIONS)
       const { needRefreshToken, startedAt = now, label, refreshExpiresIn } = options
       if (typeof startedAt !== 'number' || !(startedAt <= now)) throw createFault('OPTION_INVALID', 'Option startedAt must be a moment of performance.now().')
@@ -67,7 +92,7 @@ export function createDualToken ({ userIdClaim, ring, setKeys, verify, signIn, r
         if (typeof label !== 'string') throw createFault('OPTION_INVALID', 'Option label must be a string.')
       }
       const details = { client: readClient(options), startedAt, label: readLabel(label), refreshExpiresIn }
-      return await signIn(user, (needRefreshToken ?? true) as Need, details)
+      return await signIn(user, needRefreshToken ?? true, details) as PairReply
     },
 
     verifyToken (token) {
@@ -121,4 +146,8 @@ export function createDualToken ({ userIdClaim, ring, setKeys, verify, signIn, r
       withCookies('clearCookies').clear(reply)
     }
   })
+}
+
+function isInSession (options: unknown): options is SessionTokenOptions {
+  return (options as SessionTokenOptions | null)?.session !== undefined
 }

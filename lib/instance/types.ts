@@ -1,6 +1,6 @@
 // The public types of `fastify.dualToken`.
 import type { DualTokenKey } from '../keys/types.ts'
-import type { CookieCarrier } from '../access/types.ts'
+import type { CookieCarrier, Guard, GuardOptions } from '../access/types.ts'
 import type { AccessReply, Claims, CookieReply, DualTokenUser, LoadUser, PairReply, TokenReply, UserId, UserIdSource } from '../tokens/types.ts'
 
 /** Where a sign-in or a refresh comes from; kept with the session, cut to 256 characters. */
@@ -29,6 +29,15 @@ export interface IssueOptions<Need extends boolean = boolean> extends ClientOpti
   refreshExpiresIn?: number | string | undefined
 }
 
+/** For a user who has proved again who they are, in a session that goes on. */
+export interface SessionTokenOptions {
+  /** The id of a session of this user: the `sid` of its tokens. */
+  session: string
+  /** For the event. */
+  ip?: string | undefined
+  needRefreshToken?: false | undefined
+}
+
 export interface RefreshOptions extends ClientOptions {
   /** Replaces `routes.loadUser` for this call. */
   loadUser?: LoadUser | undefined
@@ -54,6 +63,25 @@ export interface Session {
 
 /** What `fastify.dualToken` offers. */
 export interface DualToken {
+  /**
+   * Makes a guard for access tokens that asks for more than `loginRequired`: a recent sign-in, scopes, or what the application decides. Without
+   * options it is `loginRequired`.
+   *
+   * @throws `FST_DUAL_TOKEN_OPTION_INVALID` when an option is not known or not valid, or `maxAge` is asked for without `authTime`
+   * @example
+   * ```ts
+   * fastify.delete('/account', { preHandler: fastify.dualToken.guard({ maxAge: '10m' }) }, handler)
+   * ```
+   */
+  guard (options?: GuardOptions): Guard
+  /**
+   * With sessions and `authTime`: makes a new access token in a session that goes on, for a user who has just proved again who they are. Its
+   * `auth_time` is now, and later refreshes of the session keep that.
+   *
+   * @throws `FST_DUAL_TOKEN_SESSION_UNKNOWN` when the session has ended or is not of that user; `…USER_INVALID`; `…STORE_UNAVAILABLE`
+   * @throws `FST_DUAL_TOKEN_OPTION_INVALID` when an option is not known or not valid, or the session store lacks the method `reauthenticate`
+   */
+  issueTokens (user: DualTokenUser, options: SessionTokenOptions): Promise<AccessReply>
   /**
    * Makes the tokens of one sign-in.
    *

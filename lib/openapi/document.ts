@@ -7,6 +7,8 @@ import { TOKEN_SCHEMES, type Schemes } from './schemes.ts'
 export interface Description {
   /** Where the token may be that is asked for. */
   readonly schemes?: Schemes
+  /** The scopes that the token must have. */
+  readonly scopes?: readonly string[]
   readonly errors: readonly DescribedError[]
   /** Members of a route's schema for the document only. */
   readonly schema?: Readonly<Record<string, unknown>>
@@ -97,12 +99,18 @@ function describedSchema (schema: Schema, descriptions: readonly Description[]):
   }
 }
 
-/** Every guard asks for one of its schemes: the document lists each combination. */
+/** Every guard asks for one of its schemes: the document lists each combination. Guards that ask for the same token are one. */
 function securityOf (descriptions: readonly Description[]): object[] {
-  const asked = descriptions.flatMap(({ schemes }) => schemes === undefined ? [] : [Object.keys(schemes)])
-  if (asked.length === 0) return []
-  return asked.reduce<object[]>((combined, names) =>
-    combined.flatMap(one => names.map(name => ({ ...one, [name]: [] }))), [{}])
+  const asked = new Map<string, { names: readonly string[], scopes: Set<string> }>()
+  for (const { schemes, scopes = [] } of descriptions) {
+    if (schemes === undefined) continue
+    const names = Object.keys(schemes)
+    const same = asked.get(names.join())
+    asked.set(names.join(), { names, scopes: new Set([...same?.scopes ?? [], ...scopes]) })
+  }
+  if (asked.size === 0) return []
+  return [...asked.values()].reduce<object[]>((combined, { names, scopes }) =>
+    combined.flatMap(one => names.map(name => ({ ...one, [name]: [...scopes] }))), [{}])
 }
 
 /** A route without replies gets the default reply of @fastify/swagger. */

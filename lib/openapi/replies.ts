@@ -1,6 +1,6 @@
 // Errors a route can answer with → the replies that an OpenAPI document describes: by status, each with an example.
 import { STATUS_CODES } from 'node:http'
-import { errorTable, type RefusalSuffix } from '../errors.ts'
+import { challengeOf, errorTable, type RefusalSuffix } from '../errors.ts'
 
 /** Fastify's own refusals of a body. */
 const fastifyErrors = {
@@ -16,8 +16,15 @@ const queryErrors = {
   QUERY_INVALID: { status: 400, code: 'FST_ERR_VALIDATION', message: 'querystring/except must be equal to one of the allowed values' }
 } as const
 
+/** An error of ours whose challenge says what this route asks for. */
+interface ErrorOfRoute {
+  readonly name: RefusalSuffix
+  /** Of the attribute that its challenge ends in. */
+  readonly value: string
+}
+
 /** An error of ours, without its prefix, or one of Fastify's. */
-export type DescribedError = RefusalSuffix | keyof typeof fastifyErrors | keyof typeof queryErrors
+export type DescribedError = RefusalSuffix | keyof typeof fastifyErrors | keyof typeof queryErrors | ErrorOfRoute
 
 /** The errors of a route that reads a body. */
 export const bodyErrors = Object.keys(fastifyErrors) as ReadonlyArray<keyof typeof fastifyErrors>
@@ -34,7 +41,7 @@ export const errorSchema = {
   }
 } as const
 
-const CHALLENGE = { 'WWW-Authenticate': { type: 'string', description: 'The challenge (RFC 6750 section 3)' } }
+const CHALLENGE = 'The challenge (RFC 6750 section 3)'
 const RETRY_AFTER = { 'Retry-After': { type: 'integer', description: 'Seconds' } }
 
 /** For the reply that sets or deletes cookies. */
@@ -48,6 +55,8 @@ interface Facts {
   readonly message: string
   readonly challenge?: string
   readonly retryAfter?: number
+  /** What the challenge of this route says. */
+  readonly asks?: string
 }
 
 /**
@@ -60,7 +69,12 @@ export function repliesOf (errors: readonly DescribedError[]): Record<string, ob
   return Object.fromEntries([...byStatus].map(([status, group]) => [status, replyOf(status, group)]))
 }
 
-function factsOf (name: DescribedError): Facts {
+function factsOf (error: DescribedError): Facts {
+  if (typeof error === 'object') return { ...factsOf(error.name), asks: `Bearer ${challengeOf(errorTable[error.name], error.value)}` }
+  return factsOfName(error)
+}
+
+function factsOfName (name: Exclude<DescribedError, object>): Facts {
   if (name === 'QUERY_INVALID') return queryErrors[name]
   return name in errorTable
     ? { code: `FST_DUAL_TOKEN_${name}`, ...errorTable[name as RefusalSuffix] }
@@ -72,7 +86,7 @@ function replyOf (status: number, group: readonly Facts[]): object {
   const [message, ...others] = new Set(group.map(({ message }) => message))
   const examples = group.map(({ code, message }) => [code, { value: { statusCode: status, code, error, message } }])
   const headers = {
-    ...(group.some(({ challenge }) => challenge !== undefined) && CHALLENGE),
+    ...(group.some(({ challenge }) => challenge !== undefined) && { 'WWW-Authenticate': { type: 'string', description: challengesOf(group) } }),
     ...(group.some(({ retryAfter }) => retryAfter !== undefined) && RETRY_AFTER)
   }
   return {
@@ -80,4 +94,10 @@ function replyOf (status: number, group: readonly Facts[]): object {
     content: { 'application/json': { schema: { $ref: '#/components/schemas/DualTokenError' }, examples: Object.fromEntries(examples) } },
     ...(Object.keys(headers).length > 0 && { headers })
   }
+}
+
+/** RFC 9470 is for who signs in again, RFC 6750 for scopes; each challenge names itself by its `error`. */
+function challengesOf (group: readonly Facts[]): string {
+  const asked = group.flatMap(({ asks }) => asks ?? [])
+  return [CHALLENGE, ...asked.map(asks => `\`${asks}\`${asks.includes('max_age') ? ' (RFC 9470 section 3)' : ''}`)].join('; ')
 }

@@ -15,7 +15,7 @@ import { readSecret, secretFlaw } from '../keys/secret.ts'
 import { mustHaveDuty } from '../sessions/duties.ts'
 import type { SessionSettings } from '../sessions/settings.ts'
 import { readSessions } from './sessions.ts'
-import { RESERVED_CLAIMS } from '../tokens/user.ts'
+import { RESERVED_CLAIMS, RESERVED_WITH_AUTH_TIME } from '../tokens/user.ts'
 
 /** The options, validated and complete; durations in seconds. */
 export interface Settings {
@@ -42,6 +42,10 @@ export interface Settings {
   readonly sessions: SessionSettings | null
   readonly cookies: CookieSettings | null
   readonly extract: ExtractToken | null
+  /** Whether tokens say when the user signed in. */
+  readonly authTime: boolean
+  /** The claims that an application may not set. */
+  readonly reservedClaims: ReadonlySet<string>
   /** The clock in milliseconds. */
   readonly now: () => number
 }
@@ -73,6 +77,7 @@ export const OptionSchemas: Readonly<Record<string, TSchema>> = {
   oauth: Type.Boolean({ description: 'true or false' }),
   sessions: Type.Object({}, { description: 'an object' }),
   cookies: Type.Union([Type.Boolean(), Type.Object({})], { description: 'true, false or an object' }),
+  authTime: Type.Boolean({ description: 'true or false' }),
   extract: Type.Function([], Type.Any(), { description: 'a function that answers the text of a token, or null' }),
   now: Type.Function([], Type.Number(), { description: 'a function that answers milliseconds' })
 }
@@ -100,6 +105,8 @@ export function resolveOptions (options: unknown): Settings {
   const sessions = given.sessions === undefined ? null : readSessions(given.sessions as object, accessLifetime, refreshLifetime, clockTolerance)
   if (routes !== null) mustServe(routes, sessions)
   else if (given.oauth === true) throw createFault('OPTION_INVALID', 'Option oauth needs routes.')
+  const authTime = given.authTime as boolean | undefined ?? sessions !== null
+  const reservedClaims = authTime ? RESERVED_WITH_AUTH_TIME : RESERVED_CLAIMS
 
   return Object.freeze({
     secrets: keys === null ? secretsOf(given.secret) : [],
@@ -107,7 +114,7 @@ export function resolveOptions (options: unknown): Settings {
     keySet,
     accessLifetime,
     refreshLifetime,
-    userIdClaim: userIdClaimOf(given.userIdClaim as string | undefined ?? 'user_id'),
+    userIdClaim: userIdClaimOf(given.userIdClaim as string | undefined ?? 'user_id', reservedClaims),
     issuer: given.issuer as string | undefined,
     audience: audienceOf(given.audience as string | string[] | undefined),
     clockTolerance,
@@ -120,6 +127,8 @@ export function resolveOptions (options: unknown): Settings {
     sessions,
     cookies: given.cookies === undefined || given.cookies === false ? null : readCookies(given.cookies as true | object),
     extract: given.extract as ExtractToken | undefined ?? null,
+    authTime,
+    reservedClaims,
     now: given.now as (() => number) | undefined ?? Date.now
   })
 }
@@ -156,8 +165,8 @@ function mustServe ({ label, refreshExpiresIn }: RouteSettings, sessions: Sessio
   }
 }
 
-function userIdClaimOf (name: string): string {
-  if (!RESERVED_CLAIMS.has(name)) return name
+function userIdClaimOf (name: string, reserved: ReadonlySet<string>): string {
+  if (!reserved.has(name)) return name
   throw createFault('OPTION_INVALID', `Option userIdClaim must not be the reserved claim ${name}; of the registered names only sub will do.`)
 }
 

@@ -138,6 +138,11 @@ interface OtherOptions<Body> {
   cookies?: boolean | DualTokenCookies | undefined
   /** Where else a token may be, when there is no Bearer token. With it, `PUT` and `DELETE` parse a JSON body. */
   extract?: ExtractToken | undefined
+  /**
+   * Whether tokens say in `auth_time` when the user signed in, which guards with `maxAge` need; default true with `sessions`, otherwise false. An
+   * application may then not set that claim itself. Where tokens are only verified: whether the issuer writes it.
+   */
+  authTime?: boolean | undefined
   /** The clock, in milliseconds; default `Date.now`. */
   now?: (() => number) | undefined
 }

@@ -59,8 +59,14 @@ export function acceptJsonOnly (fastify: FastifyInstance): void {
   fastify.addContentTypeParser('application/json', { parseAs: 'string' }, fastify.getDefaultJsonParser('error', 'error'))
 }
 
+/** Makes a route demand a body of the shape that the application has given credentials, or any object. */
+export function takeCredentials (options: RouteShorthandOptions, { body }: RouteSettings): void {
+  if (body === undefined) options.preValidation = [options.preValidation ?? [], createRequireObject(options.schemaErrorFormatter)].flat()
+  else options.schema = { ...options.schema, body }
+}
+
 /** Refuses a body that is no object, exactly as Fastify does by the schema `{ type: 'object' }`. */
-export function createRequireObject (format?: SchemaErrorFormatter): preValidationHookHandler {
+function createRequireObject (format?: SchemaErrorFormatter): preValidationHookHandler {
   return function requireObject ({ body }, _reply, done) {
     if (typeof body === 'object' && body !== null && !Array.isArray(body)) return done()
     done(createInvalid('body', { keyword: 'type', instancePath: '', schemaPath: '#/type', params: { type: 'object' }, message: 'must be object' }, format))

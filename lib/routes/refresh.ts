@@ -25,7 +25,7 @@ export interface RefreshParts {
   readonly createRefusal: CreateRefusal
 }
 
-export function createRefresh ({ settings: { userIdClaim, routes }, issue, sessions, createRefusal }: RefreshParts): Refresh {
+export function createRefresh ({ settings: { userIdClaim, reservedClaims, routes }, issue, sessions, createRefusal }: RefreshParts): Refresh {
   const idAlone = (userId: UserId): object => ({ [userIdClaim]: userId })
 
   // Loads the user before the rotation, so that a failure uses nothing up.
@@ -37,7 +37,7 @@ export function createRefresh ({ settings: { userIdClaim, routes }, issue, sessi
       throw createRefusal('REFRESH_USER_GONE')
     }
     const claims = sameUser(user, userId)
-    if (sessions === null) return issue(claims, false)
+    if (sessions === null) return issue(claims, false, null, { authTime: authTimeOf(presented) })
 
     const session = await sessions.rotate(presented, userId, client)
     const reply = issue(claims, sessions.settings.rotate, session)
@@ -46,8 +46,13 @@ export function createRefresh ({ settings: { userIdClaim, routes }, issue, sessi
   }
 
   function sameUser (user: unknown, userId: UserId): UserClaims {
-    const claims = claimsOf(user, userIdClaim)
+    const claims = claimsOf(user, userIdClaim, reservedClaims)
     if (claims[userIdClaim] === userId) return claims
     throw createFault('USER_INVALID', `loadUser must answer the user whose ${userIdClaim} it was asked for.`)
   }
+}
+
+/** A token that was made elsewhere, or before the option was on, may not say it. */
+function authTimeOf ({ auth_time: authTime }: RefreshClaims): number | null {
+  return Number.isFinite(authTime) ? authTime! : null
 }

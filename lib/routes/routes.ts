@@ -3,8 +3,10 @@ import { Type } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyPluginAsync, preHandlerHookHandler } from 'fastify'
 import type { CookieJar } from '../access/cookie-jar.ts'
 import { isFromBrowser } from '../access/own-page.ts'
-import { acceptJsonOnly, createRequireObject, ignoreBodies, optionsOf } from './ready-route.ts'
+import { acceptJsonOnly, ignoreBodies, optionsOf, takeCredentials } from './ready-route.ts'
 import { bodyErrors, type DescribedError } from '../openapi/replies.ts'
+import type { Reauthenticate } from './reauthenticate.ts'
+import { addReauthenticationRoute } from './reauthentication.ts'
 import type { Refresh } from './refresh.ts'
 import type { CreateRefusal } from '../errors.ts'
 import type { RouteSettings } from '../options/routes.ts'
@@ -26,19 +28,24 @@ export interface RouteParts extends Omit<SessionRouteParts & SignOutParts, 'sess
   readonly sessions: Sessions | null
   readonly signIn: SignIn
   readonly refresh: Refresh
+  /** Null: there is no such route. */
+  readonly reauthenticate: Reauthenticate | null
   readonly refreshRequired: Guard
   readonly isByCookie: Authentication['isByCookie']
 }
 
 /** Each kind of route reads bodies differently, so each gets a context of its own; the application's parsers stay as they are. */
 export function createRoutes (routes: RouteSettings, parts: RouteParts): FastifyPluginAsync {
-  const { sessions, jar } = parts
+  const { sessions, jar, reauthenticate } = parts
   const replyTokens = createReplyTokens(jar, routes.reply)
 
   // Async, so that a route that Fastify refuses fails the boot; thrown from a callback, the error would end the process.
   return async function registerRoutes (fastify) {
     fastify.register(async context => addLoginRoute(context, routes, { ...parts, replyTokens }))
     fastify.register(async context => addRefreshRoute(context, routes, { ...parts, replyTokens }))
+    if (reauthenticate !== null) {
+      fastify.register(async context => addReauthenticationRoute(context, routes, { ...parts, reauthenticate, replyTokens }))
+    }
     if (sessions !== null) {
       fastify.register(async context => addSignOutRoute(context, routes, { ...parts, sessions }))
       fastify.register(async context => addSessionRoutes(context, routes, { ...parts, sessions }))
@@ -62,8 +69,7 @@ function addLoginRoute (fastify: FastifyInstance, routes: RouteSettings, { signI
     documented: { security: [], body: Type.Object({}), response: { 201: replySchema(routes, jar, true) } },
     guard: jar === null ? undefined : createSignInGuard(jar, createRefusal)
   })
-  if (routes.body === undefined) options.preValidation = [options.preValidation ?? [], createRequireObject(options.schemaErrorFormatter)].flat()
-  else options.schema = { ...options.schema, body: routes.body }
+  takeCredentials(options, routes)
 
   acceptJsonOnly(fastify)
   fastify.post(routes.path, options, async (request, reply) => {

@@ -34,13 +34,13 @@ export interface SignInParts {
 }
 
 export function createSignIn ({ settings, issue, sessions, createRefusal }: SignInParts): SignIn {
-  const { userIdClaim, accessLifetime, refreshLifetime, now } = settings
+  const { userIdClaim, reservedClaims, accessLifetime, refreshLifetime, now } = settings
 
   return async function signIn (user, needRefreshToken, { client, startedAt, label, refreshExpiresIn }) {
-    const claims = claimsOf(user, userIdClaim)
+    const claims = claimsOf(user, userIdClaim, reservedClaims)
     const ownLifetime = readOwnLifetime(refreshExpiresIn, accessLifetime, refreshLifetime)
     const lifetime = ownLifetime ?? refreshLifetime
-    if (sessions === null) return issue(claims, needRefreshToken, null, lifetime)
+    if (sessions === null) return issue(claims, needRefreshToken, null, { lifetime })
 
     const { store, sliding } = sessions.settings
     if (label !== null) mustHaveDuty(store, 'label', 'label')

@@ -3,7 +3,7 @@ import diagnostics from 'node:diagnostics_channel'
 import type { FastifyBaseLogger } from 'fastify'
 import type { UserId } from '../tokens/types.ts'
 
-export const EVENT_TYPES = ['created', 'rotated', 'repeated', 'recovered', 'reused', 'revoked', 'refused'] as const
+export const EVENT_TYPES = ['created', 'rotated', 'repeated', 'recovered', 'reauthenticated', 'reused', 'revoked', 'refused'] as const
 
 export const REASONS = [
   'refresh_token', 'access_token', // reused

@@ -34,7 +34,7 @@ export function createRotate ({ settings, now, feed, callStore, emit, createRefu
 
     if ('generation' in rotation) {
       emit(rotation.outcome, sid, details)
-      return { sid, gen: rotation.generation, nonce, now: moment, issuedAt: rotation.issuedAt, expiresAt: rotation.expiresAt }
+      return { sid, gen: rotation.generation, nonce, now: moment, issuedAt: rotation.issuedAt, expiresAt: rotation.expiresAt, authenticatedAt: instantOf(rotation.authenticatedAt) }
     }
     if (rotation.outcome === 'reused') {
       feed.add([sid])
@@ -45,4 +45,9 @@ export function createRotate ({ settings, now, feed, callStore, emit, createRefu
     if (rotation.outcome === 'late') throw createRefusal('STORE_UNAVAILABLE', 'the call was held up on the way to the store')
     throw createRefusal(rotation.outcome === 'expired' ? 'REFRESH_EXPIRED' : 'REFRESH_REVOKED', `session ${rotation.outcome}`)
   }
+}
+
+/** A store may have kept the session before it knew of this moment. */
+function instantOf (milliseconds: unknown): number | null {
+  return Number.isFinite(milliseconds) && (milliseconds as number) > 0 ? milliseconds as number : null
 }

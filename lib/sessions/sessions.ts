@@ -9,6 +9,7 @@ import { createCreateSession, type CreateSession } from './create.ts'
 import { createEmit } from './events.ts'
 import { createFeed, type Feed } from './feed.ts'
 import { openStore } from './load.ts'
+import { createReauthenticate, type Reauthenticate } from './reauthenticate.ts'
 import { createRevoke, type Revoke } from './revoke.ts'
 import { createRotate, type Rotate } from './rotate.ts'
 import type { SessionRecord } from './store.ts'
@@ -22,6 +23,8 @@ export interface Sessions {
   readonly newId: (userId: UserId) => string
   readonly create: CreateSession
   readonly rotate: Rotate
+  /** Null when the store cannot do it. */
+  readonly reauthenticate: Reauthenticate | null
   readonly revoke: Revoke
   list (userId: UserId): Promise<readonly SessionRecord[]>
   /** Loads the feed, within Fastify's `pluginTimeout`; only then is the server ready. */
@@ -51,6 +54,7 @@ export function createSessions ({ settings, now, userIdOf, createRefusal, log }:
     newId: userId => store.newSessionId?.(userId) ?? createRandom(),
     create: createCreateSession(settings, feed, callStore, emit),
     rotate: createRotate({ settings, now, feed, callStore, emit, createRefusal }),
+    reauthenticate: createReauthenticate(settings, feed, callStore, emit),
     revoke: createRevoke(settings, now, feed, callStore, emit),
     async list (userId) {
       const records = await callStore(store => store.list({ userId, now: now(), revocationTtl }))

@@ -12,6 +12,8 @@ export interface SessionClaims {
   /** When the refresh token of this generation was first made, and when it expires. */
   readonly issuedAt: number
   readonly expiresAt: number
+  /** When the user last proved who they are; null when the store does not know. */
+  readonly authenticatedAt: number | null
 }
 
 const RANDOM_128_BITS = /^[\w-]{22}$/
@@ -25,7 +27,7 @@ export function createRandom (): string {
 /** Makes the claims of a new session. Its refresh token expires after `lifetime` seconds. */
 export function createSessionClaims (sid: string, now: number, lifetime: number): SessionClaims {
   const issuedAt = Math.floor(now / 1000) * 1000
-  return { sid, gen: 0, nonce: createRandom(), now, issuedAt, expiresAt: issuedAt + lifetime * 1000 }
+  return { sid, gen: 0, nonce: createRandom(), now, issuedAt, expiresAt: issuedAt + lifetime * 1000, authenticatedAt: now }
 }
 
 /** Hashes a nonce for the store: neither a leaked store nor a leaked signing key is enough to make a refresh token. */

@@ -40,6 +40,8 @@ interface RegisteredClaims {
   readonly nbf?: number
   readonly iss?: string
   readonly aud?: string | string[]
+  /** With `authTime`: when the user last proved who they are. Epoch seconds (OpenID Connect Core 1.0 section 2). */
+  readonly auth_time?: number
   /** With sessions: the session's id. */
   readonly sid?: string
   /** With sessions: the generation of the tokens. */

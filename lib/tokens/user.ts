@@ -9,6 +9,9 @@ export type UserClaims = Readonly<Record<string, unknown>>
 export const RESERVED_CLAIMS: ReadonlySet<string> =
   new Set(['exp', 'iat', 'nbf', 'iss', 'aud', 'jti', 'refresh', 'sid', 'gen', 'n', '__proto__'])
 
+/** The same, where the plugin also writes when the user signed in. */
+export const RESERVED_WITH_AUTH_TIME: ReadonlySet<string> = new Set([...RESERVED_CLAIMS, 'auth_time'])
+
 /** A non-empty string or a safe non-zero integer; under `sub` a string (RFC 7519 section 4.1.2). */
 export function isUserId (id: unknown, userIdClaim: string): id is UserId {
   if (typeof id === 'string') return id !== ''
@@ -20,13 +23,13 @@ export function isUserId (id: unknown, userIdClaim: string): id is UserId {
  *
  * @throws `FST_DUAL_TOKEN_USER_INVALID`
  */
-export function claimsOf (user: unknown, userIdClaim: string): UserClaims {
+export function claimsOf (user: unknown, userIdClaim: string, reserved = RESERVED_CLAIMS): UserClaims {
   const claims = toJson(user)
   if (!isObject(claims)) {
     throw createFault('USER_INVALID', `A user must be an object with a ${userIdClaim}.`)
   }
   for (const name of Object.keys(claims)) {
-    if (RESERVED_CLAIMS.has(name)) throw createFault('USER_INVALID', `A user must not have the reserved claim ${name}.`)
+    if (reserved.has(name)) throw createFault('USER_INVALID', `A user must not have the reserved claim ${name}.`)
   }
   mustBeUserId(Object.hasOwn(claims, userIdClaim) ? claims[userIdClaim] : undefined, userIdClaim)
   return claims

@@ -6,7 +6,7 @@ import rateLimit from '@fastify/rate-limit'
 import Fastify from 'fastify'
 import { test, type Test } from 'tap'
 import { dualToken } from '../../lib/index.ts'
-import { errorTable } from '../../lib/errors.ts'
+import { challengeOf, errorTable } from '../../lib/errors.ts'
 import { OptionSchemas, resolveOptions } from '../../lib/options/resolve.ts'
 import { readPage, valueOf } from '../support/markdown.ts'
 import { blocksOf } from '../support/recipe.ts'
@@ -127,7 +127,8 @@ test('the errors table is the table of the code', async t => {
     const row = documented[suffix]!
     t.equal(row.status, suffix === 'OPTION_INVALID' ? 'boot' : String(entry.status), suffix)
     if (entry.message !== '%s') t.equal(row.message, entry.message, suffix)
-    t.equal(row.challenge, 'challenge' in entry ? `Bearer ${entry.challenge}`.trim() : '–', suffix)
+    const challenge = challengeOf(entry, 'attribute' in entry ? '…' : undefined)
+    t.equal(row.challenge, challenge === undefined ? '–' : `Bearer ${challenge}`.trim(), suffix)
   }
 })
 

@@ -227,6 +227,45 @@ test('a guarded route lists its refusals, each with an example', async t => {
   }
 })
 
+test('a guard that asks for more says so: its scopes in security, its refusals and its challenges', async t => {
+  const app = await createDocumented(t, { routes, authTime: true })
+  const { loginRequired, refreshRequired, dualToken: { guard } } = app
+  const reads = guard({ scope: 'reports:read' })
+  const cases: Array<[string, RouteShorthandOptions, object[], string[], string[]]> = [
+    ['/login', { preHandler: guard() }, [{ accessToken: [] }], [], ['ACCESS_IS_REFRESH']],
+    ['/scope', { preHandler: reads }, [{ accessToken: ['reports:read'] }], [], ['ACCESS_IS_REFRESH', 'ACCESS_SCOPE']],
+    ['/scopes', { onRequest: [guard({ scope: ['a', 'b'] })] }, [{ accessToken: ['a', 'b'] }], [], ['ACCESS_IS_REFRESH', 'ACCESS_SCOPE']],
+    ['/lists', { onRequest: loginRequired, preHandler: [reads, guard({ scope: 'b' })] }, [{ accessToken: ['reports:read', 'b'] }], [], ['ACCESS_IS_REFRESH', 'ACCESS_SCOPE', 'ACCESS_SCOPE']],
+    ['/fresh', { preHandler: guard({ maxAge: '10m' }) }, [{ accessToken: [] }], ['ACCESS_NOT_FRESH'], ['ACCESS_IS_REFRESH']],
+    ['/allow', { preHandler: guard({ allow: () => true }) }, [{ accessToken: [] }], [], ['ACCESS_IS_REFRESH', 'ACCESS_FORBIDDEN']],
+    ['/all', { preHandler: guard({ maxAge: 60, scope: 'a', allow: () => true }) }, [{ accessToken: ['a'] }], ['ACCESS_NOT_FRESH'], ['ACCESS_IS_REFRESH', 'ACCESS_SCOPE', 'ACCESS_FORBIDDEN']],
+    ['/both', { onRequest: reads, preHandler: refreshRequired }, [{ accessToken: ['reports:read'], refreshToken: [] }], [], []]
+  ]
+  for (const [url, options] of cases) app.get(url, options, answer)
+  const { paths } = await documentOf(app)
+  for (const [url, , security, more, forbidden] of cases) {
+    const { responses, ...operation } = paths[url]!.get!
+    t.strictSame(operation.security, security, url)
+    t.strictSame(codesOf(responses[401]), ['ACCESS_MISSING', 'ACCESS_INVALID', 'ACCESS_EXPIRED', ...more], url)
+    if (url !== '/both') t.strictSame(codesOf(responses[403]), [...new Set(forbidden)], url)
+  }
+  const challengeOf = (url: string, status: number) => (paths[url]!.get!.responses[status]!.headers!['WWW-Authenticate'] as { description: string }).description
+  t.equal(challengeOf('/login', 401), 'The challenge (RFC 6750 section 3)')
+  t.equal(challengeOf('/fresh', 401), 'The challenge (RFC 6750 section 3); `Bearer error="insufficient_user_authentication", max_age="600"` (RFC 9470 section 3)')
+  t.equal(challengeOf('/scopes', 403), 'The challenge (RFC 6750 section 3); `Bearer error="insufficient_scope", scope="a b"`')
+})
+
+test('guards of the same cookie are one in the document, and each scope is in every alternative', async t => {
+  const app = await createDocumented(t, { routes, authTime: true, cookies: { access: true } })
+  app.post('/', { onRequest: app.loginRequired, preHandler: app.dualToken.guard({ scope: 'a' }) }, answer)
+  const { paths } = await documentOf(app)
+  t.strictSame(paths['/']!.post!.security, [{ accessToken: ['a'] }, { accessCookie: ['a'] }])
+  t.ok(codesOf(paths['/']!.post!.responses[403]).includes('CROSS_ORIGIN'))
+  const { post } = paths['/authorizations/reauthentication']!
+  t.strictSame(post!.security, [{ accessToken: [] }, { accessCookie: [] }])
+  t.ok(post!.responses[201]!.headers?.['Set-Cookie'])
+})
+
 test('the ready routes are fully described', async t => {
   const app = await createDocumented(t, { routes, sessions: { store: memoryStore() } })
   const { paths } = await documentOf(app)
@@ -239,6 +278,7 @@ test('the ready routes are fully described', async t => {
     ['POST /authorizations', [], ['201', '400', '401', '413', '415', '503']],
     ['PUT /authorizations', [{ refreshToken: [] }], ['201', '403', '413', '503']],
     ['DELETE /authorizations', either, ['204', '401', '413', '503']],
+    ['POST /authorizations/reauthentication', access, ['201', '400', '401', '403', '413', '415', '503']],
     ['GET /authorizations/sessions', access, ['200', '401', '403', '503']],
     ['DELETE /authorizations/sessions', access, ['204', '400', '401', '403', '413', '503']],
     ['DELETE /authorizations/sessions/{id}', access, ['204', '401', '403', '404', '413', '503']]

@@ -2,6 +2,7 @@ import { inspect } from 'node:util'
 import { test } from 'tap'
 import { memoryStore, remoteKeys } from '../../lib/index.ts'
 import { resolveOptions } from '../../lib/options/resolve.ts'
+import { RESERVED_CLAIMS } from '../../lib/tokens/user.ts'
 import { publicRingKey, ringKey } from '../support/key-pairs.ts'
 import { OTHER_SECRET, SECRET } from '../support/tokens.ts'
 
@@ -36,6 +37,8 @@ test('a secret is enough: everything else has a default', async t => {
     sessions: null,
     cookies: null,
     extract: null,
+    authTime: false,
+    reservedClaims: RESERVED_CLAIMS,
     now: Date.now
   })
 })

@@ -2,6 +2,7 @@ import { test } from 'tap'
 import { apps, SECRET, USER } from '../../bench/apps.ts'
 import { benchCookies } from '../../bench/cookies.ts'
 import { benchGuardedRoute } from '../../bench/guarded-route.ts'
+import { benchGuards } from '../../bench/guards.ts'
 import { benchIssue } from '../../bench/issue.ts'
 import { benchKeys } from '../../bench/keys.ts'
 import { ratio, report } from '../../bench/measure.ts'
@@ -21,6 +22,9 @@ for (const [name, bench, lines] of [
   ['refused', benchRefused, [
     'bare Fastify', 'let through', 'no token', 'an expired token', 'no token ÷ bare', 'an expired token ÷ bare', 'an expired token ÷ let through',
     'a token that is none ÷ let through', 'bytes in the log, an expired token:'
+  ]],
+  ['guards', benchGuards, [
+    'loginRequired', 'guard, maxAge', 'guard, scope', 'guard, allow', 'guard, all three', 'maxAge ÷ loginRequired', 'scope ÷ loginRequired'
   ]],
   ['cookies', benchCookies, [
     'by header, cookies off', 'by header, cookies on', 'by cookie, GET', 'by cookie, POST', 'by header: cookies on ÷ off', 'by cookie, POST ÷ by header, off'

@@ -28,7 +28,7 @@ test('POST answers a pair of a new session, PUT its next pair', async t => {
   t.strictSame(Object.keys(pair).sort(), ['expires_in', 'refresh_token', 'token', 'token_type'])
 
   const access = claimsIn(pair.token)
-  t.strictSame(access, { user_id: 7, role: 'member', refresh: false, iat: NOW, exp: NOW + ACCESS_LIFETIME, sid: access.sid, gen: 0 })
+  t.strictSame(access, { user_id: 7, role: 'member', refresh: false, iat: NOW, exp: NOW + ACCESS_LIFETIME, auth_time: NOW, sid: access.sid, gen: 0 })
   const refresh = claimsIn(pair.refresh_token)
   t.strictSame(refresh, { user_id: 7, role: 'member', refresh: true, iat: NOW, exp: NOW + REFRESH_LIFETIME, sid: access.sid, gen: 0, n: refresh.n })
   t.match(access.sid, /^[\w-]{22}$/)
@@ -42,7 +42,7 @@ test('POST answers a pair of a new session, PUT its next pair', async t => {
   const next = renewed.json()
   t.strictSame(Object.keys(next).sort(), Object.keys(pair).sort())
   const moment = NOW + 60
-  t.strictSame(claimsIn(next.token), { user_id: 7, refresh: false, iat: moment, exp: moment + ACCESS_LIFETIME, sid: access.sid, gen: 1 })
+  t.strictSame(claimsIn(next.token), { user_id: 7, refresh: false, iat: moment, exp: moment + ACCESS_LIFETIME, auth_time: NOW, sid: access.sid, gen: 1 })
   t.strictSame(claimsIn(next.refresh_token), { user_id: 7, refresh: true, iat: moment, exp: refresh.exp, sid: access.sid, gen: 1, n: refresh.n })
 
   const other = claimsIn((await signIn()).refresh_token)

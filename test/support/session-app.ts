@@ -8,11 +8,11 @@ import { bearer, createApp, type Clock } from './app.ts'
 
 export const PATH = '/authorizations'
 
-export type StoreMethod = 'create' | 'rotate' | 'confirm' | 'revoke' | 'revokeUser' | 'list' | 'revokedSince'
-const METHODS: readonly string[] = ['create', 'rotate', 'confirm', 'revoke', 'revokeUser', 'list', 'revokedSince']
+export type StoreMethod = 'create' | 'rotate' | 'confirm' | 'revoke' | 'revokeUser' | 'list' | 'reauthenticate' | 'revokedSince'
+const METHODS: readonly string[] = ['create', 'rotate', 'confirm', 'revoke', 'revokeUser', 'list', 'reauthenticate', 'revokedSince']
 
 export interface Instead {
-  set<Name extends StoreMethod> (method: Name, does: (...values: Parameters<SessionStore[Name]>) => unknown): unknown
+  set<Name extends StoreMethod> (method: Name, does: (...values: Parameters<NonNullable<SessionStore[Name]>>) => unknown): unknown
   delete (method: StoreMethod): unknown
   clear (): void
   readonly size: number
@@ -84,15 +84,18 @@ export interface SessionApp extends ToldStore {
 export interface SessionAppOptions extends Omit<Partial<DualTokenOptions>, 'sessions'> {
   readonly told?: ToldStore
   readonly sessions?: Partial<DualTokenSessions>
+  /** Adds routes of its own. */
+  readonly prepare?: (app: FastifyInstance) => unknown
 }
 
 /** The server of `createApp`, ready, with sessions. Nothing in it waits: a store that hangs is given up after a millisecond. */
-export async function createSessionApp (t: Test, { told = createToldStore(), sessions, ...options }: SessionAppOptions = {}): Promise<SessionApp> {
+export async function createSessionApp (t: Test, { told = createToldStore(), sessions, prepare, ...options }: SessionAppOptions = {}): Promise<SessionApp> {
   const events: SessionEvent[] = []
   const { app, clock } = await createApp(t, {
     ...options,
     sessions: { store: told.store, storeTimeout: 0.001, onEvent: event => { events.push(event) }, ...sessions }
   })
+  prepare?.(app)
   await app.ready()
   told.calls.length = 0
   return {

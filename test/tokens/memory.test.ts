@@ -55,3 +55,13 @@ test('the cache keeps only the token of a padded header', async t => {
   const grown = (heapUsed() - before) / MIB
   t.ok(grown < 8, `${grown.toFixed(1)} MiB`)
 })
+
+test('a million guards that are made and dropped leave nothing behind', async t => {
+  const { app } = await createApp(t, { authTime: true })
+  const make = (index: number): unknown => app.dualToken.guard({ maxAge: 60, scope: `scope-${index % 100}`, allow: () => index > 0 })
+  for (let index = 0; index < 1000; index++) make(index)
+  const before = heapUsed()
+  for (let index = 0; index < 1_000_000; index++) make(index)
+  const grown = (heapUsed() - before) / MIB
+  t.ok(grown < 1, `${grown.toFixed(2)} MiB`)
+})

@@ -1,7 +1,7 @@
 // A guard fits into the options of any route, with a type provider or without, and into addHook.
-import Fastify, { type FastifyTypeProvider } from 'fastify'
+import Fastify, { type FastifyRequest, type FastifyTypeProvider } from 'fastify'
 import { Type, type Static, type TSchema } from '@sinclair/typebox'
-import dualToken, { loginRequired, refreshRequired, type Guard } from 'fastify-dual-token'
+import dualToken, { loginRequired, refreshRequired, type AccessClaims, type Guard, type GuardOptions } from 'fastify-dual-token'
 import { assert, type Equals } from './equals.ts'
 
 interface TypeBoxProvider extends FastifyTypeProvider {
@@ -63,3 +63,30 @@ plain.addHook('onRequest', loginRequired)
 provided.post('/imported/:id', { schema, preHandler: [loginRequired] }, async request => {
   assert<Equals<typeof request.body, { title: string }>>()
 })
+
+// Inside allow, the user is never null, and never that of a refresh token.
+const { guard } = plain.dualToken
+const strict = guard({
+  maxAge: '10m',
+  scope: ['a', 'b'],
+  allow (user, request) {
+    assert<Equals<typeof user, AccessClaims>>()
+    assert<Equals<typeof user.refresh, false>>()
+    assert<Equals<typeof user.auth_time, number | undefined>>()
+    assert<Equals<typeof request, FastifyRequest>>()
+    return user.user_id === 7
+  }
+})
+assert<Equals<typeof strict, Guard>>()
+plain.get('/strict', { onRequest: [strict], preHandler: guard({ scope: 'a b' }) }, async () => 'in')
+plain.addHook('onRequest', guard({ maxAge: 600, allow: async user => user.user_id !== 0 }))
+provided.post('/strict/:id', { schema, preHandler: [provided.dualToken.guard({ allow: () => true })] }, async request => request.body.title)
+export const nothing: Guard[] = [guard(), guard({}), guard({ maxAge: undefined, scope: undefined, allow: undefined })]
+export const options: GuardOptions = { maxAge: 600 }
+
+// @ts-expect-error no such option
+guard({ maxage: '10m' })
+// @ts-expect-error a guard answers whether
+guard({ allow: () => 'yes' })
+// @ts-expect-error null is no scope
+guard({ scope: null })

@@ -51,3 +51,11 @@ await issueTokens({ user_id: null })
 await issueTokens(null)
 // @ts-expect-error no such option
 await issueTokens({ user_id: 7 }, { needRefresh: true })
+
+export const again = await issueTokens({ user_id: 7 }, { session: 'a session', ip: '192.0.2.1' })
+assert<Equals<typeof again, AccessReply>>()
+await issueTokens({ user_id: 7 }, { session: 'a session', needRefreshToken: false })
+// @ts-expect-error no refresh token comes of it
+await issueTokens({ user_id: 7 }, { session: 'a session', needRefreshToken: true })
+// @ts-expect-error the session has its label
+await issueTokens({ user_id: 7 }, { session: 'a session', label: 'desk' })
