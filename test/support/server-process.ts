@@ -23,6 +23,18 @@ export function node (file: string): string[] {
   return [process.execPath, ...(file.endsWith('.ts') ? ['--import', 'tsx'] : []), file]
 }
 
+/**
+ * Starts a TypeScript file that answers messages; the process is ended with the test. Without the loaders of the test runner: what they
+ * count of the same files in another translation would spoil the coverage.
+ */
+export function forkFile (t: { teardown (end: () => unknown): unknown }, file: string, env: NodeJS.ProcessEnv): ChildProcess {
+  const child = spawn('/usr/bin/env', ['-u', 'NODE_OPTIONS', process.execPath, '--no-warnings', '--import', 'tsx', file], {
+    env: { PATH: process.env.PATH, ...env }, stdio: ['ignore', 'inherit', 'inherit', 'ipc']
+  })
+  t.teardown(() => child.kill('SIGKILL'))
+  return child
+}
+
 /** Starts a command; the process is ended with the test. */
 export function start (t: Test, command: readonly string[], env: NodeJS.ProcessEnv = {}): Started {
   // `env -u`: as a user starts it, without the loaders that the test runner puts into every process.

@@ -1,8 +1,9 @@
 // Processes of their own with an SQLite store → their answers to the calls that a test sends them.
-import { fork, type ChildProcess } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import type { Test } from 'tap'
 import type { RotationAttempt, SessionRecord, SessionStore } from '../../lib/index.ts'
+import { forkFile } from './server-process.ts'
 
 const HOUR = 3_600_000
 
@@ -21,10 +22,7 @@ export interface SqliteProcess {
 
 /** Starts one; it ends with the test. */
 export async function startSqliteProcess (t: Test, file: string): Promise<SqliteProcess> {
-  const child = fork(new URL('sqlite-server.ts', import.meta.url).pathname, {
-    execArgv: ['--disable-warning=ExperimentalWarning', '--import', 'tsx'], env: { PATH: process.env.PATH, SQLITE_FILE: file }
-  })
-  t.teardown(() => child.kill('SIGKILL'))
+  const child = forkFile(t, new URL('sqlite-server.ts', import.meta.url).pathname, { SQLITE_FILE: file })
   await once(child, 'message')
   async function ask (message: object | string): Promise<unknown> {
     const answered = once(child, 'message')

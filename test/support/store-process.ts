@@ -1,8 +1,8 @@
 // Processes of their own with a Postgres store → their answers to the calls that a test sends them.
-import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import type { SessionStore } from '../../lib/index.ts'
 import type { Owner } from './redis.ts'
+import { forkFile } from './server-process.ts'
 
 type Method = Exclude<{ [Name in keyof SessionStore]-?: NonNullable<SessionStore[Name]> extends (...values: infer _) => unknown ? Name : never }[keyof SessionStore], 'subscribe'>
 
@@ -16,11 +16,7 @@ export interface StoreProcess {
 
 /** Starts one; it ends with the test. */
 export async function startStoreProcess (t: Owner, databaseUrl: string, poolMax = 5): Promise<StoreProcess> {
-  const child = fork(new URL('store-server.ts', import.meta.url).pathname, {
-    execArgv: ['--import', 'tsx'],
-    env: { PATH: process.env.PATH, DATABASE_URL: databaseUrl, POOL_MAX: String(poolMax) }
-  })
-  t.teardown(() => child.kill('SIGKILL'))
+  const child = forkFile(t, new URL('store-server.ts', import.meta.url).pathname, { DATABASE_URL: databaseUrl, POOL_MAX: String(poolMax) })
   await once(child, 'message')
   return {
     async call<T> (...calls: StoreCall[]) {
