@@ -16,6 +16,7 @@ import { createKeyFactory } from './keys/sign.ts'
 import { createJwksRoute } from './routes/jwks.ts'
 import { createKeyRing, createNamedKeyRing } from './keys/ring.ts'
 import type { DualTokenOptions } from './options/types.ts'
+import { createPossession } from './possession/possession.ts'
 import { resolveOptions } from './options/resolve.ts'
 import { createRefresh } from './routes/refresh.ts'
 import { createRoutes } from './routes/routes.ts'
@@ -49,9 +50,10 @@ async function registerDualToken (fastify: FastifyInstance, options: DualTokenOp
   const sessions = settings.sessions && createSessions({
     settings: settings.sessions, now: settings.now, userIdOf: claims => userIdOf(claims, userIdClaim), createRefusal, log: fastify.log
   })
+  const possession = sessions && createPossession({ settings: sessions.settings.possession, ring, now: settings.now, createRefusal })
   const verify: Verify = sessions === null ? verifyToken : token => sessions.check(verifyToken(token))
   const signIn = createSignIn({ settings, issue, sessions, createRefusal })
-  const refresh = createRefresh({ settings, issue, sessions, createRefusal })
+  const refresh = createRefresh({ settings, issue, sessions, possession, createRefusal })
 
   const jar = cookies && createCookieJar(cookies, settings.now)
   const locate = createLocate(extract, jar)
@@ -76,6 +78,7 @@ async function registerDualToken (fastify: FastifyInstance, options: DualTokenOp
     signIn,
     refresh,
     sessions,
+    possession,
     jar,
     createRefusal
   }))
@@ -93,6 +96,7 @@ async function registerDualToken (fastify: FastifyInstance, options: DualTokenOp
     fastify.register(createRoutes(routes, {
       userIdClaim,
       sessions,
+      possession,
       signIn,
       refresh,
       loginRequired,

@@ -2,6 +2,8 @@
 import type { CookieJar } from '../access/cookie-jar.ts'
 import { createFault, type CreateRefusal } from '../errors.ts'
 import type { NamedKeyRing } from '../keys/ring.ts'
+import type { Possession } from '../possession/possession.ts'
+import type { ProvingRequest } from '../possession/target.ts'
 import type { Refresh } from '../routes/refresh.ts'
 import { copyOf } from '../tokens/split.ts'
 import { readClient } from '../sessions/client.ts'
@@ -26,15 +28,17 @@ export interface DualTokenParts {
   readonly signIn: SignIn
   readonly refresh: Refresh
   readonly sessions: Sessions | null
+  /** Beside sessions. */
+  readonly possession: Possession | null
   readonly jar: CookieJar | null
   readonly createRefusal: CreateRefusal
 }
 
 const CLIENT_OPTIONS = ['ip', 'userAgent']
-const ISSUE_OPTIONS = [...CLIENT_OPTIONS, 'needRefreshToken', 'startedAt', 'label', 'refreshExpiresIn']
-const REFRESH_OPTIONS = [...CLIENT_OPTIONS, 'loadUser']
+const ISSUE_OPTIONS = [...CLIENT_OPTIONS, 'needRefreshToken', 'startedAt', 'label', 'refreshExpiresIn', 'proof']
+const REFRESH_OPTIONS = [...CLIENT_OPTIONS, 'loadUser', 'proof']
 
-export function createDualToken ({ userIdClaim, ring, setKeys, verify, signIn, refresh, sessions, jar, createRefusal }: DualTokenParts): DualToken {
+export function createDualToken ({ userIdClaim, ring, setKeys, verify, signIn, refresh, sessions, possession, jar, createRefusal }: DualTokenParts): DualToken {
   /** Copies the token, because a substring would keep its whole source string in memory. */
   function verifyCopy (token: unknown): Verdict {
     return verify(typeof token === 'string' ? copyOf(token) : '')
@@ -43,6 +47,14 @@ export function createDualToken ({ userIdClaim, ring, setKeys, verify, signIn, r
   function withSessions (name: string): Sessions {
     if (sessions !== null) return sessions
     throw createFault('OPTION_INVALID', `Option sessions is required for ${name}.`)
+  }
+
+  function mustBeRequest (proof: ProvingRequest | undefined, name: string): void {
+    if (proof === undefined) return
+    withSessions(`the proof of ${name}`)
+    if (typeof proof !== 'object' || proof === null || typeof proof.headers !== 'object' || typeof proof.originalUrl !== 'string') {
+      throw createFault('OPTION_INVALID', `Option proof of ${name} must be a request.`)
+    }
   }
 
   function withCookies (name: keyof DualToken): CookieJar {
@@ -60,13 +72,15 @@ export function createDualToken ({ userIdClaim, ring, setKeys, verify, signIn, r
       const now = performance.now()
       mustSign('issueTokens')
       mustKnowMembers(options, 'issueTokens', ISSUE_OPTIONS)
-      const { needRefreshToken, startedAt = now, label, refreshExpiresIn } = options
+      const { needRefreshToken, startedAt = now, label, refreshExpiresIn, proof } = options
+      mustBeRequest(proof, 'issueTokens')
       if (typeof startedAt !== 'number' || !(startedAt <= now)) throw createFault('OPTION_INVALID', 'Option startedAt must be a moment of performance.now().')
       if (label !== undefined) {
         withSessions('the label of issueTokens')
         if (typeof label !== 'string') throw createFault('OPTION_INVALID', 'Option label must be a string.')
       }
-      const details = { client: readClient(options), startedAt, label: readLabel(label), refreshExpiresIn }
+      const jkt = proof === undefined ? null : possession!.atSignIn(proof)
+      const details = { client: readClient(options), startedAt, label: readLabel(label), refreshExpiresIn, jkt }
       return await signIn(user, (needRefreshToken ?? true) as Need, details)
     },
 
@@ -82,12 +96,13 @@ export function createDualToken ({ userIdClaim, ring, setKeys, verify, signIn, r
       withSessions('refreshTokens')
       mustSign('refreshTokens')
       mustKnowMembers(options, 'refreshTokens', REFRESH_OPTIONS)
-      const { loadUser } = options
+      const { loadUser, proof } = options
+      mustBeRequest(proof, 'refreshTokens')
       if (loadUser !== undefined && typeof loadUser !== 'function') throw createFault('OPTION_INVALID', 'Option loadUser must be a function.')
       const { claims, refusal } = verifyCopy(refreshToken)
       if (claims === null) throw createRefusal(suffixOf('REFRESH', refusal.kind), refusal.reason)
       if (!claims.refresh) throw createRefusal('REFRESH_IS_ACCESS')
-      return await refresh(claims, readClient(options), { loadUser })
+      return await refresh(claims, readClient(options), { loadUser, proof })
     },
 
     async listSessions (id) {

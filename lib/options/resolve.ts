@@ -15,7 +15,7 @@ import { readSecret, secretFlaw } from '../keys/secret.ts'
 import { mustHaveDuty } from '../sessions/duties.ts'
 import type { SessionSettings } from '../sessions/settings.ts'
 import { readSessions } from './sessions.ts'
-import { RESERVED_CLAIMS } from '../tokens/user.ts'
+import { RESERVED_CLAIMS, RESERVED_WITH_SESSIONS } from '../tokens/user.ts'
 
 /** The options, validated and complete; durations in seconds. */
 export interface Settings {
@@ -104,7 +104,7 @@ export function resolveOptions (options: unknown): Settings {
     keySet,
     accessLifetime,
     refreshLifetime,
-    userIdClaim: userIdClaimOf(given.userIdClaim as string | undefined ?? 'user_id'),
+    userIdClaim: userIdClaimOf(given.userIdClaim as string | undefined ?? 'user_id', sessions === null ? RESERVED_CLAIMS : RESERVED_WITH_SESSIONS),
     issuer: given.issuer as string | undefined,
     audience: audienceOf(given.audience as string | string[] | undefined),
     clockTolerance,
@@ -152,8 +152,8 @@ function mustServe ({ label, refreshExpiresIn }: RouteSettings, sessions: Sessio
   }
 }
 
-function userIdClaimOf (name: string): string {
-  if (!RESERVED_CLAIMS.has(name)) return name
+function userIdClaimOf (name: string, reserved: ReadonlySet<string>): string {
+  if (!reserved.has(name)) return name
   throw createFault('OPTION_INVALID', `Option userIdClaim must not be the reserved claim ${name}; of the registered names only sub will do.`)
 }
 

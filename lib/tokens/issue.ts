@@ -53,7 +53,7 @@ export function createIssue (settings: IssueSettings, ring: KeyRing): Issue {
     const access = { iat: now, exp: now + accessLifetime, ...(session && { sid: session.sid, gen: session.gen }) }
     const refresh = session === null
       ? { iat: now, exp: now + lifetime }
-      : { iat: seconds(session.issuedAt), exp: seconds(session.expiresAt), sid: session.sid, gen: session.gen, n: session.nonce }
+      : { iat: seconds(session.issuedAt), exp: seconds(session.expiresAt), sid: session.sid, gen: session.gen, n: session.nonce, ...(session.jkt !== null && { cnf: { jkt: session.jkt } }) }
     // In a cookie the refresh token travels with every request, so it carries no more than it must.
     const carried = cookies === null ? claims : { [userIdClaim]: claims[userIdClaim] }
     return {

@@ -9,6 +9,9 @@ export type UserClaims = Readonly<Record<string, unknown>>
 export const RESERVED_CLAIMS: ReadonlySet<string> =
   new Set(['exp', 'iat', 'nbf', 'iss', 'aud', 'jti', 'refresh', 'sid', 'gen', 'n', '__proto__'])
 
+/** With sessions, those and the key that a refresh token is bound to. */
+export const RESERVED_WITH_SESSIONS: ReadonlySet<string> = new Set([...RESERVED_CLAIMS, 'cnf'])
+
 /** A non-empty string or a safe non-zero integer; under `sub` a string (RFC 7519 section 4.1.2). */
 export function isUserId (id: unknown, userIdClaim: string): id is UserId {
   if (typeof id === 'string') return id !== ''
@@ -18,15 +21,17 @@ export function isUserId (id: unknown, userIdClaim: string): id is UserId {
 /**
  * Returns the claims of a user, as JSON will serialize them.
  *
+ * @param hasSessions whether tokens carry the claims of sessions
  * @throws `FST_DUAL_TOKEN_USER_INVALID`
  */
-export function claimsOf (user: unknown, userIdClaim: string): UserClaims {
+export function claimsOf (user: unknown, userIdClaim: string, hasSessions = false): UserClaims {
+  const reserved = hasSessions ? RESERVED_WITH_SESSIONS : RESERVED_CLAIMS
   const claims = toJson(user)
   if (!isObject(claims)) {
     throw createFault('USER_INVALID', `A user must be an object with a ${userIdClaim}.`)
   }
   for (const name of Object.keys(claims)) {
-    if (RESERVED_CLAIMS.has(name)) throw createFault('USER_INVALID', `A user must not have the reserved claim ${name}.`)
+    if (reserved.has(name)) throw createFault('USER_INVALID', `A user must not have the reserved claim ${name}.`)
   }
   mustBeUserId(Object.hasOwn(claims, userIdClaim) ? claims[userIdClaim] : undefined, userIdClaim)
   return claims
