@@ -1,6 +1,7 @@
 // Random games of clients, thieves and failing stores against the real plugin, in virtual time. MODEL_RUNS and MODEL_SEED play more and others.
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
+import { boundOwner, unboundOwner } from '../support/model/bound.ts'
 import { bursts } from '../support/model/bursts.ts'
 import { carelessFeed, flushedFeed, lateFeed } from '../support/model/feed.ts'
 import type { Game } from '../support/model/game.ts'
@@ -15,7 +16,7 @@ const SEED = Number(process.env.MODEL_SEED ?? 1)
 const RUNS = Number(process.env.MODEL_RUNS ?? 200)
 
 /** @returns what fast-check found, the smallest game and the seed included, and how many games were excused */
-async function playAll<Draw, Place extends World> (t: Test, { open, draws, play }: Game<Draw, Place>) {
+async function playAll<Draw, Place extends World> (t: Test, { open, draws, play }: Game<Draw, Place>, numRuns = RUNS) {
   const world = await open()
   t.teardown(() => world.close())
   let excused = 0
@@ -24,12 +25,12 @@ async function playAll<Draw, Place extends World> (t: Test, { open, draws, play 
     if (flaw === EXCUSED) excused++
     else if (flaw !== null) throw new Error(flaw)
   })
-  return { details: await fc.check(property, { seed: SEED, numRuns: RUNS }), excused: () => excused }
+  return { details: await fc.check(property, { seed: SEED, numRuns }), excused: () => excused }
 }
 
-function rule<Draw, Place extends World> (name: string, game: Game<Draw, Place>): void {
+function rule<Draw, Place extends World> (name: string, game: Game<Draw, Place>, numRuns?: number): void {
   t.test(name, async t => {
-    const { details } = await playAll(t, game)
+    const { details } = await playAll(t, game, numRuns)
     t.notOk(details.failed, fc.defaultReportMessage(details) ?? 'in every game')
   })
 }
@@ -42,6 +43,14 @@ rule('a logout is final, amid refreshes too', logout)
 rule('a logout reaches the other process with the next poll, also when it is committed late', lateFeed)
 rule('a logout stays one when the store forgets everything', flushedFeed)
 rule('a sign-in that began before its user was revoked is refused', slowLogin)
+
+rule('the owner of a bound session stays signed in, whatever copies, stores and thieves do, and a thief without the key gets nothing', boundOwner)
+
+t.test('the owner of an unbound session who does the same is logged out, or a thief is served', async t => {
+  const { details } = await playAll(t, unboundOwner)
+  t.ok(details.failed)
+  t.match(String(details.errorInstance), /the owner was refused|a thief without the key was served/)
+})
 
 t.test('tabs that try again are logged out only across the edge of grace, and rarely', async t => {
   const { details, excused } = await playAll(t, busyTabs)
