@@ -125,9 +125,10 @@ test('the errors table is the table of the code', async t => {
 
   for (const [suffix, entry] of Object.entries(errorTable)) {
     const row = documented[suffix]!
-    t.equal(row.status, suffix === 'OPTION_INVALID' ? 'boot' : String(entry.status), suffix)
+    const status = 'signInStatus' in entry ? `${entry.status}, ${entry.signInStatus} at sign-in` : String(entry.status)
+    t.equal(row.status, suffix === 'OPTION_INVALID' ? 'boot' : status, suffix)
     if (entry.message !== '%s') t.equal(row.message, entry.message, suffix)
-    t.equal(row.challenge, 'challenge' in entry ? `Bearer ${entry.challenge}`.trim() : '–', suffix)
+    t.equal(row.challenge, 'challenge' in entry ? `${'scheme' in entry ? entry.scheme : 'Bearer'} ${entry.challenge}`.trim() : '–', suffix)
   }
 })
 
