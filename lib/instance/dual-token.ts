@@ -79,7 +79,7 @@ export function createDualToken ({ userIdClaim, ring, setKeys, verify, signIn, r
         withSessions('the label of issueTokens')
         if (typeof label !== 'string') throw createFault('OPTION_INVALID', 'Option label must be a string.')
       }
-      const jkt = proof === undefined ? null : possession!.atSignIn(proof)
+      const jkt = proof === undefined ? null : await possession!.atSignIn(proof)
       const details = { client: readClient(options), startedAt, label: readLabel(label), refreshExpiresIn, jkt }
       return await signIn(user, (needRefreshToken ?? true) as Need, details)
     },

@@ -11,15 +11,15 @@ export interface Possession {
   /**
    * The thumbprint of the key that a new session is bound to; null: none, because the request brings no proof, or sessions are not bound.
    *
-   * @throws `PROOF_INVALID`, `PROOF_REQUIRED` or `PROOF_NONCE`, as a 400
+   * Rejects with `PROOF_INVALID`, `PROOF_REQUIRED` or `PROOF_NONCE`, as a 400.
    */
-  atSignIn (request: ProvingRequest): string | null
+  atSignIn (request: ProvingRequest): Promise<string | null>
   /**
    * The thumbprint of the key that a session is bound to, once the request has proved that its sender has the key.
    *
-   * @throws `PROOF_INVALID` or `PROOF_NONCE`, as a 401
+   * Rejects with `PROOF_INVALID` or `PROOF_NONCE`, as a 401.
    */
-  atRefresh (bound: string, request: ProvingRequest | undefined): string
+  atRefresh (bound: string, request: ProvingRequest | undefined): Promise<string>
 }
 
 export interface PossessionParts {
@@ -42,18 +42,18 @@ export function createPossession ({ settings: { mode, origin }, ring, now, creat
   }
 
   return {
-    atSignIn (request) {
+    async atSignIn (request) {
       if (mode === false) return null
-      const verdict = verifyProof(request)
+      const verdict = await verifyProof(request)
       if (verdict.flaw === null) return verdict.thumbprint
       if (verdict.flaw !== 'MISSING') throw refusalOf(verdict, true)
       if (mode === 'required') throw createRefusal('PROOF_REQUIRED')
       return null
     },
 
-    atRefresh (bound, request) {
+    async atRefresh (bound, request) {
       if (request === undefined) throw createRefusal('PROOF_INVALID', 'no proof')
-      const verdict = verifyProof(request)
+      const verdict = await verifyProof(request)
       if (verdict.flaw !== null) throw refusalOf(verdict, false)
       if (verdict.thumbprint !== bound) throw createRefusal('PROOF_INVALID', 'another key')
       return bound

@@ -14,8 +14,8 @@ export type ProofVerdict =
   | { readonly thumbprint: string, readonly flaw: null }
   | { readonly thumbprint: null, readonly flaw: ProofFlaw, readonly reason: string }
 
-/** Verifies the proof of a request, once: the same proof is not good again. Never throws. */
-export type VerifyProof = (request: ProvingRequest) => ProofVerdict
+/** Verifies the proof of a request, once: the same proof is not good again. Never rejects. */
+export type VerifyProof = (request: ProvingRequest) => Promise<ProofVerdict>
 
 export interface ProofParts {
   /** Where clients see this server; null: as the request says. */
@@ -34,14 +34,14 @@ const MAX_ID = 256
 const FORBIDDEN = /^(?:crit|b64|jku|x5.*)$/s
 
 export function createVerifyProof ({ origin, now, nonces, isReplayed }: ProofParts): VerifyProof {
-  return function verifyProof (request) {
+  return async function verifyProof (request) {
     const proof = request.headers.dpop
     if (proof === undefined) return flawed('MISSING', 'no proof')
     // Node.js joins headers of one name with a comma, which no proof has.
     if (typeof proof !== 'string' || proof.includes(',')) return invalid('more than one header')
     if (proof.length > MAX_TOKEN_LENGTH) return invalid('too long')
     try {
-      const opened = open(proof)
+      const opened = await open(proof)
       return typeof opened === 'string' ? invalid(opened) : verifyClaims(opened.claims, opened.key, request)
     } catch {
       // Drops the error, because its message quotes the proof.
@@ -71,13 +71,13 @@ export function createVerifyProof ({ origin, now, nonces, isReplayed }: ProofPar
 }
 
 /** Takes a proof apart and verifies its signature; a string says what is wrong. */
-function open (proof: string): { claims: Record<string, unknown>, key: ProofKey } | string {
+async function open (proof: string): Promise<{ claims: Record<string, unknown>, key: ProofKey } | string> {
   const segments = split(proof)
   if (segments === null) return 'not a compact JWS'
   const header = parseSegment(segments.header)
   if (header === null || header.typ !== 'dpop+jwt') return 'typ'
   if (Object.keys(header).some(name => FORBIDDEN.test(name))) return 'header'
-  const key = readProofKey(header.alg, header.jwk)
+  const key = await readProofKey(header.alg, header.jwk)
   if (key === null) return 'alg or jwk'
   if (!createVerifySignature(key)(segments.input, segments.signature)) return 'signature'
   const claims = parseSegment(segments.payload)

@@ -37,7 +37,7 @@ export function createRefresh ({ settings: { userIdClaim, routes }, issue, sessi
   // Looks at the proof first, so that a thief makes nobody load a user; and loads the user before the rotation, so that a failure uses nothing up.
   return async function refresh (presented, client, { request, proof = request, loadUser = routes?.loadUser ?? idAlone }) {
     const userId = userIdOf(presented, userIdClaim)
-    const proven = proveKey(presented, proof, { userId, ip: client.ip })
+    const proven = await proveKey(presented, proof, { userId, ip: client.ip })
     const user = await loadUser(userId, request)
     if (isNobody(user)) {
       await sessions?.revoke.session(sessionOf(presented).sid, { userId, ip: client.ip, reason: 'user_gone' })
@@ -53,12 +53,14 @@ export function createRefresh ({ settings: { userIdClaim, routes }, issue, sessi
   }
 
   /** The key of a bound session; null: the session is not bound, and a proof is not looked at. */
-  function proveKey (presented: RefreshClaims, proof: ProvingRequest | undefined, sender: { userId: UserId, ip: string | null }): string | null {
+  async function proveKey (
+    presented: RefreshClaims, proof: ProvingRequest | undefined, sender: { userId: UserId, ip: string | null }
+  ): Promise<string | null> {
     if (sessions === null || possession === null) return null
     const { sid, jkt } = sessionOf(presented)
     if (jkt === null) return null
     try {
-      return possession.atRefresh(jkt, proof)
+      return await possession.atRefresh(jkt, proof)
     } catch (error) {
       // The nonce is a step of the protocol, no refusal.
       if ((error as DualTokenError).code === 'FST_DUAL_TOKEN_PROOF_INVALID') sessions.emit('refused', sid, { ...sender, reason: 'proof' })

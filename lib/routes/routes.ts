@@ -73,7 +73,7 @@ function addLoginRoute (fastify: FastifyInstance, routes: RouteSettings, { signI
   acceptJsonOnly(fastify)
   fastify.post(routes.path, options, async (request, reply) => {
     const startedAt = performance.now()
-    const jkt = possession?.atSignIn(request) ?? null
+    const jkt = possession === null ? null : await possession.atSignIn(request)
     const user = await routes.login(request.body as Record<string, unknown>, request)
     if (isNobody(user)) throw createRefusal('LOGIN_REFUSED')
     const label = readLabel(await routes.label?.(request.body as Record<string, unknown>, request))
