@@ -2,6 +2,7 @@
 import type { CreateRefusal, DualTokenError } from '../errors.ts'
 import type { RingKeys } from '../keys/check.ts'
 import type { PossessionSettings } from '../sessions/settings.ts'
+import { createHeaders } from './header.ts'
 import { createNonces } from './nonce.ts'
 import { createVerifyProof, type ProofVerdict } from './proof.ts'
 import { createIsReplayed } from './replay.ts'
@@ -32,7 +33,7 @@ export interface PossessionParts {
 
 export function createPossession ({ settings: { mode, origin }, ring, now, createRefusal }: PossessionParts): Possession {
   const nonces = createNonces(ring, now)
-  const verifyProof = createVerifyProof({ origin, now, nonces, isReplayed: createIsReplayed() })
+  const verifyProof = createVerifyProof({ origin, now, headers: createHeaders(), nonces, isReplayed: createIsReplayed() })
 
   function refusalOf ({ flaw, reason }: Exclude<ProofVerdict, { flaw: null }>, atSignIn: boolean): DualTokenError {
     if (flaw !== 'NONCE') return createRefusal('PROOF_INVALID', reason, atSignIn)

@@ -1,8 +1,7 @@
 // A request → the thumbprint of the key that its DPoP header proves, or what is wrong with it (RFC 9449 section 4.3).
 import { parseSegment } from '../keys/segment.ts'
-import { createVerifySignature } from '../keys/signature.ts'
 import { MAX_TOKEN_LENGTH, split } from '../tokens/split.ts'
-import { readProofKey, type ProofKey } from './key.ts'
+import type { Headers } from './header.ts'
 import type { Nonces } from './nonce.ts'
 import type { IsReplayed } from './replay.ts'
 import { isTarget, targetOf, type ProvingRequest } from './target.ts'
@@ -22,6 +21,7 @@ export interface ProofParts {
   readonly origin: string | null
   /** The clock, in milliseconds. */
   readonly now: () => number
+  readonly headers: Headers
   readonly nonces: Nonces
   readonly isReplayed: IsReplayed
 }
@@ -30,10 +30,7 @@ export interface ProofParts {
 const FRESH = 300
 const MAX_ID = 256
 
-/** Header members that change how a signature is verified, or where a key is found (RFC 7515 section 4.1, RFC 7797). */
-const FORBIDDEN = /^(?:crit|b64|jku|x5.*)$/s
-
-export function createVerifyProof ({ origin, now, nonces, isReplayed }: ProofParts): VerifyProof {
+export function createVerifyProof ({ origin, now, headers, nonces, isReplayed }: ProofParts): VerifyProof {
   return async function verifyProof (request) {
     const proof = request.headers.dpop
     if (proof === undefined) return flawed('MISSING', 'no proof')
@@ -41,15 +38,25 @@ export function createVerifyProof ({ origin, now, nonces, isReplayed }: ProofPar
     if (typeof proof !== 'string' || proof.includes(',')) return invalid('more than one header')
     if (proof.length > MAX_TOKEN_LENGTH) return invalid('too long')
     try {
-      const opened = await open(proof)
-      return typeof opened === 'string' ? invalid(opened) : verifyClaims(opened.claims, opened.key, request)
+      return await verifySigned(proof, request)
     } catch {
       // Drops the error, because its message quotes the proof.
       return invalid('not JSON')
     }
   }
 
-  function verifyClaims (claims: Record<string, unknown>, { thumbprint }: ProofKey, request: ProvingRequest): ProofVerdict {
+  async function verifySigned (proof: string, request: ProvingRequest): Promise<ProofVerdict> {
+    const segments = split(proof)
+    if (segments === null) return invalid('not a compact JWS')
+    const prover = await headers.read(segments.header)
+    if (typeof prover === 'string') return invalid(prover)
+    if (!prover.verifySignature(segments.input, segments.signature)) return invalid('signature')
+    headers.remember(segments.header, prover)
+    const claims = parseSegment(segments.payload)
+    return claims === null ? invalid('not JSON') : verifyClaims(claims, prover.thumbprint, request)
+  }
+
+  function verifyClaims (claims: Record<string, unknown>, thumbprint: string, request: ProvingRequest): ProofVerdict {
     const { htm, htu, iat, nonce, jti } = claims
     if (htm !== request.method) return invalid('htm')
     if (!isTarget(htu, targetOf(request, origin))) return invalid('htu')
@@ -68,20 +75,6 @@ export function createVerifyProof ({ origin, now, nonces, isReplayed }: ProofPar
   function timeOf (nonce: unknown): number | null {
     return typeof nonce === 'string' ? nonces.timeOf(nonce) : null
   }
-}
-
-/** Takes a proof apart and verifies its signature; a string says what is wrong. */
-async function open (proof: string): Promise<{ claims: Record<string, unknown>, key: ProofKey } | string> {
-  const segments = split(proof)
-  if (segments === null) return 'not a compact JWS'
-  const header = parseSegment(segments.header)
-  if (header === null || header.typ !== 'dpop+jwt') return 'typ'
-  if (Object.keys(header).some(name => FORBIDDEN.test(name))) return 'header'
-  const key = await readProofKey(header.alg, header.jwk)
-  if (key === null) return 'alg or jwk'
-  if (!createVerifySignature(key)(segments.input, segments.signature)) return 'signature'
-  const claims = parseSegment(segments.payload)
-  return claims === null ? 'not JSON' : { claims, key }
 }
 
 function invalid (reason: string): ProofVerdict {

@@ -3,6 +3,7 @@ import Fastify from 'fastify'
 import { test } from 'tap'
 import { createKeyRing } from '../../lib/keys/ring.ts'
 import { createKeyFactory } from '../../lib/keys/sign.ts'
+import { createHeaders } from '../../lib/possession/header.ts'
 import { createNonces } from '../../lib/possession/nonce.ts'
 import { createVerifyProof, type ProofVerdict } from '../../lib/possession/proof.ts'
 import { createIsReplayed } from '../../lib/possession/replay.ts'
@@ -17,7 +18,7 @@ const key = keys[0]!
 function createBench (origin: string | null = null) {
   const clock = createClock()
   const nonces = createNonces(createKeyRing([Buffer.from(SECRET)], createKeyFactory(Fastify())), clock.now)
-  return { clock, nonces, verifyProof: createVerifyProof({ origin, now: clock.now, nonces, isReplayed: createIsReplayed() }) }
+  return { clock, nonces, verifyProof: createVerifyProof({ origin, now: clock.now, headers: createHeaders(), nonces, isReplayed: createIsReplayed() }) }
 }
 
 function outcome (verdict: ProofVerdict): string {
