@@ -82,7 +82,7 @@ const ORIGIN = /^https?:\/\/[^\s/?#@\\]+(?:\/[^\s?#\\]*[^\s/?#\\])?$/
 function readDpop (store: SessionStore, dpop: unknown): PossessionSettings {
   if (dpop === undefined) return Object.freeze({ mode: hasDuty(store, 'possession') && 'optional', origin: null })
   if (dpop === false) return Object.freeze({ mode: false, origin: null })
-  const { mode = 'optional', origin, ...rest }: Record<string, unknown> = typeof dpop === 'object' && dpop !== null ? { ...dpop } : { mode: dpop }
+  const { mode = 'optional', origin, ...rest }: Record<string, unknown> = typeof dpop === 'object' && dpop !== null && !Array.isArray(dpop) ? { ...dpop } : { mode: dpop }
   const [unknown] = Object.keys(rest)
   if (unknown !== undefined) throw flaw(`dpop.${unknown}`, 'is not known')
   if (mode !== 'optional' && mode !== 'required') throw flaw('dpop', "must be 'optional', 'required', false, or an object with mode and origin")
