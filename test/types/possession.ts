@@ -20,6 +20,6 @@ await fastify.dualToken.issueTokens({ user_id: 7 }, { proof: ofCode })
 // @ts-expect-error a proof is not enough: it is for a request
 await fastify.dualToken.issueTokens({ user_id: 7 }, { proof: 'x' })
 
-const claims = fastify.dualToken.verifyToken('x')
+export const claims = fastify.dualToken.verifyToken('x')
 assert<Equals<typeof claims.cnf, { readonly jkt: string } | undefined>>()
 export const codes: DualTokenErrorCode[] = ['FST_DUAL_TOKEN_PROOF_INVALID', 'FST_DUAL_TOKEN_PROOF_NONCE', 'FST_DUAL_TOKEN_PROOF_REQUIRED']
