@@ -27,6 +27,7 @@ async function createServer (): Promise<FastifyInstance> {
   const store = createStore(fastify)
   await fastify.register(dualToken, {
     ...(store && { sessions: { store, grace: process.env.GRACE ?? '10s' } }),
+    ...(process.env.ISSUER !== undefined && { issuer: process.env.ISSUER, oauth: true }),
     secret: process.env.JWT_SECRET ?? randomBytes(32),
     accessExpiresIn: process.env.ACCESS_EXPIRES_IN ?? '2h',
     routes: defineRoutes({

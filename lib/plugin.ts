@@ -18,6 +18,7 @@ import { createKeyRing, createNamedKeyRing } from './keys/ring.ts'
 import type { DualTokenOptions } from './options/types.ts'
 import { createPossession } from './possession/possession.ts'
 import { resolveOptions } from './options/resolve.ts'
+import { createOauthRoutes } from './routes/oauth.ts'
 import { createRefresh } from './routes/refresh.ts'
 import { createRoutes } from './routes/routes.ts'
 import { createSessions } from './sessions/sessions.ts'
@@ -109,6 +110,10 @@ async function registerDualToken (fastify: FastifyInstance, options: DualTokenOp
       verifyAnyTime,
       createRefusal
     }))
+    if (settings.oauth) {
+      const { issuer } = settings
+      fastify.register(createOauthRoutes(routes, { userIdClaim, sessions, verify, verifyAnyTime, refresh, issuer, jwks, createRefusal }))
+    }
   }
   if (namedRing !== null && jwks !== null) fastify.register(createJwksRoute(jwks, namedRing))
 }

@@ -38,6 +38,7 @@ export interface Settings {
   readonly cache: number
   readonly routes: RouteSettings | null
   readonly jwks: JwksSettings | null
+  readonly oauth: boolean
   readonly sessions: SessionSettings | null
   readonly cookies: CookieSettings | null
   readonly extract: ExtractToken | null
@@ -69,6 +70,7 @@ export const OptionSchemas: Readonly<Record<string, TSchema>> = {
   cache: Type.Integer({ minimum: 0, maximum: 1_000_000, description: 'a whole number from 0 to 1000000' }),
   routes: Type.Union([Type.Literal(false), Type.Object({})], { description: 'an object or false' }),
   jwks: Type.Union([Type.Boolean(), Type.Object({})], { description: 'true, false or an object' }),
+  oauth: Type.Boolean({ description: 'true or false' }),
   sessions: Type.Object({}, { description: 'an object' }),
   cookies: Type.Union([Type.Boolean(), Type.Object({})], { description: 'true, false or an object' }),
   extract: Type.Function([], Type.Any(), { description: 'a function that answers the text of a token, or null' }),
@@ -97,6 +99,7 @@ export function resolveOptions (options: unknown): Settings {
   const routes = given.routes === undefined || given.routes === false ? null : readRoutes(given.routes as object)
   const sessions = given.sessions === undefined ? null : readSessions(given.sessions as object, accessLifetime, refreshLifetime, clockTolerance)
   if (routes !== null) mustServe(routes, sessions)
+  else if (given.oauth === true) throw createFault('OPTION_INVALID', 'Option oauth needs routes.')
 
   return Object.freeze({
     secrets: keys === null ? secretsOf(given.secret) : [],
@@ -113,6 +116,7 @@ export function resolveOptions (options: unknown): Settings {
     cache: given.cache as number | undefined ?? 10_000,
     routes,
     jwks,
+    oauth: given.oauth === true,
     sessions,
     cookies: given.cookies === undefined || given.cookies === false ? null : readCookies(given.cookies as true | object),
     extract: given.extract as ExtractToken | undefined ?? null,

@@ -124,6 +124,7 @@ interface RemoteKeyOptions {
   secret?: undefined
   jwks?: false | undefined
   routes?: false | undefined
+  oauth?: false | undefined
 }
 
 interface OtherOptions<Body> {
@@ -145,6 +146,8 @@ interface OtherOptions<Body> {
   cache?: number | undefined
   /** The ready routes; absent or false: none. */
   routes?: DualTokenRoutes<Body> | false | undefined
+  /** Beside the ready routes, the token and revocation endpoints of OAuth 2.0; default false. */
+  oauth?: boolean | undefined
   /** Sessions; absent: none, and refresh tokens cannot be revoked. */
   sessions?: DualTokenSessions | undefined
   /** Tokens in HttpOnly cookies, for browsers; default false. */

@@ -6,6 +6,7 @@ import type { CallStore } from './call-store.ts'
 import { loadFeed } from './load.ts'
 import { createSliced, SLICE } from './sliced.ts'
 import { createTellAgain } from './tell-again.ts'
+import { createTellReads } from './tell-reads.ts'
 
 /** How far the plugin's clock may step back without harm, in milliseconds: revocations are kept this much longer than tokens live. */
 const SKEW = 60_000
@@ -109,11 +110,13 @@ export function createFeed (settings: SessionSettings, now: () => number, callSt
     return true
   }
 
+  const readAndTell = createTellReads(read, ageByProcess, () => revoked.size)
+
   async function poll (): Promise<void> {
     if (reading) return
     reading = true
     try {
-      await read(Infinity)
+      await readAndTell(Infinity)
       if (unreachable) log.info('The feed of revoked sessions can be read again')
       unreachable = false
     } catch (error) {
@@ -140,7 +143,7 @@ export function createFeed (settings: SessionSettings, now: () => number, callSt
   }
 
   return {
-    load: async pluginTimeout => await loadFeed({ read, count: () => revoked.size, pluginTimeout, log }),
+    load: async pluginTimeout => await loadFeed({ read: readAndTell, count: () => revoked.size, pluginTimeout, log }),
 
     start () {
       unsubscribe = store.subscribe?.(add)

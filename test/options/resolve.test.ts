@@ -32,6 +32,7 @@ test('a secret is enough: everything else has a default', async t => {
     cache: 10_000,
     routes: null,
     jwks: null,
+    oauth: false,
     sessions: null,
     cookies: null,
     extract: null,

@@ -1,7 +1,7 @@
 // The options, as programs with exactOptionalPropertyTypes pass them.
 import { generateKeyPairSync } from 'node:crypto'
 import Fastify from 'fastify'
-import dualToken, { dualToken as named, memoryStore, remoteKeys, type DualTokenError, type DualTokenErrorCode, type DualTokenKey, type DualTokenOptions, type KeySetEvent } from 'fastify-dual-token'
+import dualToken, { dualToken as named, memoryStore, remoteKeys, type DualTokenError, type DualTokenErrorCode, type DualTokenKey, type DualTokenOptions, type FeedEvent, type KeySetEvent, type StoreCallEvent } from 'fastify-dual-token'
 import { assert, type Equals } from './equals.ts'
 
 const secret = 'x'.repeat(32)
@@ -27,6 +27,9 @@ fastify.register(dualToken, {
 })
 fastify.register(dualToken, { secret, audience: ['shop', 'orders'] as const })
 fastify.register(dualToken, () => ({ secret }))
+fastify.register(dualToken, { secret, oauth: true, routes: { login: () => null } })
+// @ts-expect-error nothing to set
+fastify.register(dualToken, { secret, oauth: {}, routes: { login: () => null } })
 fastify.register(dualToken, { secret, sessions: { store: memoryStore(), maxPerUser: 3, whenFull: 'refuse' } })
 fastify.register(dualToken, { secret, sessions: { store: memoryStore(), maxPerUser: undefined, whenFull: undefined } })
 // @ts-expect-error no such choice
@@ -63,6 +66,14 @@ const followed = remoteKeys('https://id.example/.well-known/jwks.json', { algori
 remoteKeys(new URL('https://id.example/'), { algorithms: ['RS256'] as const, maxAge: '10m', cooldown: 30, timeout: process.env.KEYS_TIMEOUT, fetch })
 fastify.register(dualToken, { keys: followed, issuer: 'https://id.example', routes: false, jwks: false })
 export const ofKeySet: DualTokenOptions = { keys: followed, sessions: undefined }
+fastify.register(dualToken, { keys: followed, oauth: false })
+// @ts-expect-error nothing is issued here
+fastify.register(dualToken, { keys: followed, oauth: true })
+export function explainSeen (call: StoreCallEvent, read: FeedEvent): string {
+  assert<Equals<typeof call.outcome, 'ok' | 'failed' | 'timeout' | 'refused'>>()
+  assert<Equals<typeof read.age, number | null>>()
+  return `${call.method} ${call.milliseconds} ${read.outcome} ${read.size + read.failedReads}`
+}
 export function explainRead ({ outcome, reason, keys, milliseconds }: KeySetEvent): string {
   assert<Equals<typeof outcome, 'changed' | 'unchanged' | 'failed'>>()
   return `${outcome} ${reason ?? ''} ${keys + milliseconds}`
