@@ -9,8 +9,8 @@ export interface ProofKey extends PublicRingKey {
   readonly thumbprint: string
 }
 
-/** As the challenge names them. Ed25519 is the newer name of EdDSA with that curve (RFC 9864). */
-export const PROOF_ALGORITHMS = ['ES256', 'EdDSA'] as const
+/** Ed25519 is the newer name of EdDSA with that curve (RFC 9864). */
+export const PROOF_ALGORITHMS = ['ES256', 'EdDSA', 'Ed25519'] as const
 
 const ALGORITHMS = new Map<unknown, 'ES256' | 'EdDSA'>([['ES256', 'ES256'], ['EdDSA', 'EdDSA'], ['Ed25519', 'EdDSA']])
 
