@@ -5,6 +5,7 @@ import { benchGuardedRoute } from './guarded-route.ts'
 import { benchGuards } from './guards.ts'
 import { benchIssue } from './issue.ts'
 import { benchKeys } from './keys.ts'
+import { benchPossession } from './possession.ts'
 import { benchRefused } from './refused.ts'
 import { benchSessions } from './sessions.ts'
 import { benchVerify } from './verify.ts'
@@ -16,6 +17,8 @@ console.log(await benchCookies({ rounds: 101, count: 10_000, warmUp: 100_000 }))
 console.log(await benchVerify({ rounds: 101, count: 3_000, warmUp: 60_000 }))
 console.log(await benchIssue({ rounds: 51, count: 2_000, warmUp: 20_000 }))
 console.log(await benchKeys({ rounds: 31, count: 300, warmUp: 3_000 }))
+
+console.log(await benchPossession({ rounds: 31, count: 300, warmUp: 3_000 }))
 
 const ends: Array<() => unknown> = []
 const redis = withoutServer ? undefined : await startRedis({ teardown: end => ends.push(end) })

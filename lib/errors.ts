@@ -4,8 +4,12 @@ import createError, { type FastifyError } from '@fastify/error'
 interface ErrorEntry {
   readonly status: number
   readonly message: string
-  /** What follows `Bearer` in the challenge (RFC 6750 section 3); absent: no challenge is sent. */
+  /** What follows the scheme in the challenge (RFC 6750 section 3); absent: no challenge is sent. */
   readonly challenge?: string
+  /** The scheme of the challenge; default `Bearer`. */
+  readonly scheme?: 'DPoP'
+  /** The status where a sign-in is refused, when it is another one there. */
+  readonly signInStatus?: number
   /** What each guard adds to it: the name of an attribute, whose value is the guard's own. */
   readonly attribute?: string
   /** Seconds (RFC 9110 section 10.2.3). */
@@ -36,6 +40,13 @@ export const errorTable = {
   REFRESH_REVOKED: { status: 403, message: WRONG_TOKEN },
   REFRESH_REUSED: { status: 403, message: WRONG_TOKEN },
   REFRESH_USER_GONE: { status: 403, message: WRONG_TOKEN },
+  PROOF_REQUIRED: { status: 400, message: 'Proof of possession required.' },
+  PROOF_INVALID: {
+    status: 401, signInStatus: 400, message: 'Wrong proof of possession.', scheme: 'DPoP', challenge: 'error="invalid_dpop_proof", algs="ES256 EdDSA"'
+  },
+  PROOF_NONCE: {
+    status: 401, signInStatus: 400, message: 'Try again with the nonce.', scheme: 'DPoP', challenge: 'error="use_dpop_nonce", algs="ES256 EdDSA"'
+  },
   CROSS_ORIGIN: { status: 403, message: 'Not allowed from this origin.' },
   SESSION_LIMIT: { status: 403, message: 'Too many sessions.' },
   SESSION_UNKNOWN: { status: 404, message: 'No such session.' },
@@ -80,8 +91,11 @@ export function createFault (suffix: Fault, sentence: string): DualTokenError {
 /** The code suffixes of refusals. */
 export type RefusalSuffix = Exclude<ErrorSuffix, Fault>
 
-/** Makes the error that refuses a client; `reason` becomes its `cause` and never reaches the client. */
-export type CreateRefusal = (suffix: RefusalSuffix, reason?: string) => DualTokenError
+/**
+ * Makes the error that refuses a client; `reason` becomes its `cause` and never reaches the client. At a sign-in, a few errors have another
+ * status.
+ */
+export type CreateRefusal = (suffix: RefusalSuffix, reason?: string, atSignIn?: boolean) => DualTokenError
 
 /**
  * Binds the refusals to a realm (RFC 9110 section 11.5).
@@ -92,8 +106,11 @@ export type CreateRefusal = (suffix: RefusalSuffix, reason?: string) => DualToke
 export function createRefusals (realm: string | undefined): CreateRefusal {
   const headersBySuffix = new Map(Object.entries<ErrorEntry>(errorTable).map(([suffix, entry]) => [suffix, headersOf(entry, realm)]))
 
-  return function createRefusal (suffix, reason) {
-    return refuse(suffix, headersBySuffix.get(suffix)!, reason)
+  return function createRefusal (suffix, reason, atSignIn = false) {
+    const error = refuse(suffix, headersBySuffix.get(suffix)!, reason)
+    const { signInStatus }: ErrorEntry = errorTable[suffix]
+    if (atSignIn && signInStatus !== undefined) error.statusCode = signInStatus
+    return error
   }
 }
 
@@ -116,11 +133,11 @@ function refuse (suffix: RefusalSuffix, headers: Readonly<Record<string, string>
 }
 
 function headersOf (entry: ErrorEntry, realm: string | undefined, value?: string): Readonly<Record<string, string>> {
-  const { retryAfter } = entry
+  const { scheme = 'Bearer', retryAfter } = entry
   const challenge = challengeOf(entry, value)
   const realmPart = realm === undefined ? '' : `realm="${realm.replace(/["\\]/g, '\\$&')}"`
   const headers: Record<string, string> = { 'cache-control': 'no-store' }
-  if (challenge !== undefined) headers['www-authenticate'] = `Bearer ${[realmPart, challenge].filter(Boolean).join(', ')}`.trimEnd()
+  if (challenge !== undefined) headers['www-authenticate'] = `${scheme} ${[realmPart, challenge].filter(Boolean).join(', ')}`.trimEnd()
   if (retryAfter !== undefined) headers['retry-after'] = String(retryAfter)
   return Object.freeze(headers)
 }

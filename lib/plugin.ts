@@ -18,6 +18,7 @@ import { createJwksRoute } from './routes/jwks.ts'
 import { createKeyRing, createNamedKeyRing } from './keys/ring.ts'
 import { readGuardRules } from './options/guard.ts'
 import type { DualTokenOptions } from './options/types.ts'
+import { createPossession } from './possession/possession.ts'
 import { resolveOptions } from './options/resolve.ts'
 import { createOauthRoutes } from './routes/oauth.ts'
 import { createReauthenticate } from './routes/reauthenticate.ts'
@@ -53,9 +54,10 @@ async function registerDualToken (fastify: FastifyInstance, options: DualTokenOp
   const sessions = settings.sessions && createSessions({
     settings: settings.sessions, now: settings.now, userIdOf: claims => userIdOf(claims, userIdClaim), createRefusal, log: fastify.log
   })
+  const possession = sessions && createPossession({ settings: sessions.settings.possession, ring, now: settings.now, createRefusal })
   const verify: Verify = sessions === null ? verifyToken : token => sessions.check(verifyToken(token))
   const signIn = createSignIn({ settings, issue, sessions, createRefusal })
-  const refresh = createRefresh({ settings, issue, sessions, createRefusal })
+  const refresh = createRefresh({ settings, issue, sessions, possession, createRefusal })
   const reauthenticate = createReauthenticate({ settings, issue, sessions })
 
   const jar = cookies && createCookieJar(cookies, settings.now)
@@ -84,6 +86,7 @@ async function registerDualToken (fastify: FastifyInstance, options: DualTokenOp
     refresh,
     reauthenticate,
     sessions,
+    possession,
     jar,
     createRefusal
   }))
@@ -101,6 +104,7 @@ async function registerDualToken (fastify: FastifyInstance, options: DualTokenOp
     fastify.register(createRoutes(routes, {
       userIdClaim,
       sessions,
+      possession,
       signIn,
       refresh,
       reauthenticate,

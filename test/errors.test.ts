@@ -27,6 +27,9 @@ test('every error is as documented', async t => {
     REFRESH_REVOKED: [403, 'Wrong Token', undefined],
     REFRESH_REUSED: [403, 'Wrong Token', undefined],
     REFRESH_USER_GONE: [403, 'Wrong Token', undefined],
+    PROOF_REQUIRED: [400, 'Proof of possession required.', undefined],
+    PROOF_INVALID: [401, 'Wrong proof of possession.', 'DPoP error="invalid_dpop_proof", algs="ES256 EdDSA"'],
+    PROOF_NONCE: [401, 'Try again with the nonce.', 'DPoP error="use_dpop_nonce", algs="ES256 EdDSA"'],
     CROSS_ORIGIN: [403, 'Not allowed from this origin.', undefined],
     SESSION_LIMIT: [403, 'Too many sessions.', undefined],
     SESSION_UNKNOWN: [404, 'No such session.', undefined],
@@ -53,7 +56,7 @@ test('every refusal carries Cache-Control: no-store', async t => {
 test('every 401 carries a challenge (RFC 9110 section 15.5.2)', async t => {
   for (const suffix of REFUSALS) {
     const { statusCode, headers } = createRefusals(undefined)(suffix)
-    if (statusCode === 401) t.match(headers?.['www-authenticate'], /^Bearer\b/, suffix)
+    if (statusCode === 401) t.match(headers?.['www-authenticate'], /^(?:Bearer|DPoP)\b/, suffix)
   }
 })
 
@@ -61,6 +64,15 @@ test('only a 503 carries Retry-After (RFC 9110 section 10.2.3)', async t => {
   for (const suffix of REFUSALS) {
     const { statusCode, headers } = createRefusals(undefined)(suffix)
     t.equal(headers?.['retry-after'], statusCode === 503 ? '1' : undefined, suffix)
+  }
+})
+
+test('at a sign-in a bad proof is a 400, and every other refusal is what it is elsewhere', async t => {
+  const createRefusal = createRefusals(undefined)
+  for (const suffix of REFUSALS) {
+    const atSignIn = createRefusal(suffix, 'why', true)
+    t.equal(atSignIn.statusCode, suffix.startsWith('PROOF_') ? 400 : createRefusal(suffix).statusCode, suffix)
+    t.strictSame([atSignIn.headers, atSignIn.message], [createRefusal(suffix).headers, createRefusal(suffix).message])
   }
 })
 

@@ -10,16 +10,17 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   keys: ['errors'],
   tokens: ['errors', 'keys'],
   sessions: ['errors', 'tokens'],
+  possession: ['errors', 'keys', 'tokens', 'sessions'],
   stores: ['errors', 'sessions', 'tokens'],
   openapi: ['errors'],
   access: ['errors', 'tokens', 'sessions', 'openapi'],
   options: ['errors', 'keys', 'tokens', 'sessions', 'access'],
-  routes: ['errors', 'keys', 'tokens', 'sessions', 'options', 'openapi', 'access'],
-  instance: ['errors', 'keys', 'tokens', 'sessions', 'access', 'routes'],
-  plugin: ['errors', 'keys', 'tokens', 'sessions', 'options', 'access', 'routes', 'instance'],
+  routes: ['errors', 'keys', 'tokens', 'sessions', 'options', 'openapi', 'access', 'possession'],
+  instance: ['errors', 'keys', 'tokens', 'sessions', 'possession', 'access', 'routes'],
+  plugin: ['errors', 'keys', 'tokens', 'sessions', 'possession', 'options', 'access', 'routes', 'instance'],
   testing: ['sessions', 'tokens'],
   cli: ['keys', 'stores'],
-  index: ['errors', 'keys', 'tokens', 'sessions', 'stores', 'options', 'openapi', 'access', 'instance', 'plugin']
+  index: ['errors', 'keys', 'tokens', 'possession', 'sessions', 'stores', 'options', 'openapi', 'access', 'instance', 'plugin']
 }
 
 /** The only files that may import Fastify's world at run time; every other one is a step, tested with plain values. */

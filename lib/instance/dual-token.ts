@@ -2,6 +2,8 @@
 import type { CookieJar } from '../access/cookie-jar.ts'
 import { createFault, type CreateRefusal } from '../errors.ts'
 import type { NamedKeyRing } from '../keys/ring.ts'
+import type { Possession } from '../possession/possession.ts'
+import type { ProvingRequest } from '../possession/target.ts'
 import type { Reauthenticate } from '../routes/reauthenticate.ts'
 import type { Refresh } from '../routes/refresh.ts'
 import type { AccessReply, PairReply } from '../tokens/types.ts'
@@ -31,17 +33,19 @@ export interface DualTokenParts {
   /** Null when tokens do not say when a user signed in, or the session store cannot keep a new moment. */
   readonly reauthenticate: Reauthenticate | null
   readonly sessions: Sessions | null
+  /** Beside sessions. */
+  readonly possession: Possession | null
   readonly jar: CookieJar | null
   readonly createRefusal: CreateRefusal
 }
 
 const CLIENT_OPTIONS = ['ip', 'userAgent']
-const ISSUE_OPTIONS = [...CLIENT_OPTIONS, 'needRefreshToken', 'startedAt', 'label', 'refreshExpiresIn', 'session']
+const ISSUE_OPTIONS = [...CLIENT_OPTIONS, 'needRefreshToken', 'startedAt', 'label', 'refreshExpiresIn', 'session', 'proof']
 const SESSION_TOKEN_OPTIONS = ['session', 'ip', 'needRefreshToken']
-const REFRESH_OPTIONS = [...CLIENT_OPTIONS, 'loadUser']
+const REFRESH_OPTIONS = [...CLIENT_OPTIONS, 'loadUser', 'proof']
 
 export function createDualToken (parts: DualTokenParts): DualToken {
-  const { userIdClaim, ring, setKeys, guard, verify, signIn, refresh, reauthenticate, sessions, jar, createRefusal } = parts
+  const { userIdClaim, ring, setKeys, guard, verify, signIn, refresh, reauthenticate, sessions, possession, jar, createRefusal } = parts
 
   /** Copies the token, because a substring would keep its whole source string in memory. */
   function verifyCopy (token: unknown): Verdict {
@@ -51,6 +55,14 @@ export function createDualToken (parts: DualTokenParts): DualToken {
   function withSessions (name: string): Sessions {
     if (sessions !== null) return sessions
     throw createFault('OPTION_INVALID', `Option sessions is required for ${name}.`)
+  }
+
+  function mustBeRequest (proof: ProvingRequest | undefined, name: string): void {
+    if (proof === undefined) return
+    withSessions(`the proof of ${name}`)
+    if (typeof proof !== 'object' || proof === null || typeof proof.headers !== 'object' || typeof proof.originalUrl !== 'string') {
+      throw createFault('OPTION_INVALID', `Option proof of ${name} must be a request.`)
+    }
   }
 
   function withCookies (name: keyof DualToken): CookieJar {
@@ -85,13 +97,15 @@ export function createDualToken (parts: DualTokenParts): DualToken {
       mustSign('issueTokens')
       if (isInSession(options)) return await issueInSession(user, options) as PairReply
       mustKnowMembers(options, 'issueTokens', ISSUE_OPTIONS)
-      const { needRefreshToken, startedAt = now, label, refreshExpiresIn } = options
+      const { needRefreshToken, startedAt = now, label, refreshExpiresIn, proof } = options
+      mustBeRequest(proof, 'issueTokens')
       if (typeof startedAt !== 'number' || !(startedAt <= now)) throw createFault('OPTION_INVALID', 'Option startedAt must be a moment of performance.now().')
       if (label !== undefined) {
         withSessions('the label of issueTokens')
         if (typeof label !== 'string') throw createFault('OPTION_INVALID', 'Option label must be a string.')
       }
-      const details = { client: readClient(options), startedAt, label: readLabel(label), refreshExpiresIn }
+      const jkt = proof === undefined ? null : await possession!.atSignIn(proof)
+      const details = { client: readClient(options), startedAt, label: readLabel(label), refreshExpiresIn, jkt }
       return await signIn(user, needRefreshToken ?? true, details) as PairReply
     },
 
@@ -107,12 +121,13 @@ export function createDualToken (parts: DualTokenParts): DualToken {
       withSessions('refreshTokens')
       mustSign('refreshTokens')
       mustKnowMembers(options, 'refreshTokens', REFRESH_OPTIONS)
-      const { loadUser } = options
+      const { loadUser, proof } = options
+      mustBeRequest(proof, 'refreshTokens')
       if (loadUser !== undefined && typeof loadUser !== 'function') throw createFault('OPTION_INVALID', 'Option loadUser must be a function.')
       const { claims, refusal } = verifyCopy(refreshToken)
       if (claims === null) throw createRefusal(suffixOf('REFRESH', refusal.kind), refusal.reason)
       if (!claims.refresh) throw createRefusal('REFRESH_IS_ACCESS')
-      return await refresh(claims, readClient(options), { loadUser })
+      return await refresh(claims, readClient(options), { loadUser, proof })
     },
 
     async listSessions (id) {

@@ -1,5 +1,6 @@
 // The public types of `fastify.dualToken`.
 import type { DualTokenKey } from '../keys/types.ts'
+import type { ProvingRequest } from '../possession/target.ts'
 import type { CookieCarrier, Guard, GuardOptions } from '../access/types.ts'
 import type { AccessReply, Claims, CookieReply, DualTokenUser, LoadUser, PairReply, TokenReply, UserId, UserIdSource } from '../tokens/types.ts'
 
@@ -27,6 +28,8 @@ export interface IssueOptions<Need extends boolean = boolean> extends ClientOpti
    * option of the same name, which is the default. With sliding sessions each refresh renews it by as much. Nothing without a refresh token.
    */
   refreshExpiresIn?: number | string | undefined
+  /** With sessions: the request whose header `DPoP` may prove a key, to which the session is then bound. */
+  proof?: ProvingRequest | undefined
 }
 
 /** For a user who has proved again who they are, in a session that goes on. */
@@ -41,6 +44,8 @@ export interface SessionTokenOptions {
 export interface RefreshOptions extends ClientOptions {
   /** Replaces `routes.loadUser` for this call. */
   loadUser?: LoadUser | undefined
+  /** The request that brought the token: its header `DPoP` proves the key of a session that is bound to one. */
+  proof?: ProvingRequest | undefined
 }
 
 export interface RevokeUserOptions {
@@ -86,7 +91,8 @@ export interface DualToken {
    * Makes the tokens of one sign-in.
    *
    * @throws `FST_DUAL_TOKEN_USER_INVALID` when the user has no usable id, names a reserved claim, or does not fit a token; with sessions
-   * also `…STORE_UNAVAILABLE`, `…SESSION_LIMIT` when `maxPerUser` refuses it, or `…LOGIN_REFUSED` when `revokeUser` ran since the sign-in began
+   * also `…STORE_UNAVAILABLE`, `…SESSION_LIMIT` when `maxPerUser` refuses it, or `…LOGIN_REFUSED` when `revokeUser` ran since the sign-in began;
+   * and `…PROOF_INVALID`, `…PROOF_NONCE` or `…PROOF_REQUIRED`
    * @throws `FST_DUAL_TOKEN_OPTION_INVALID` when an option is not known or not valid, or the session store lacks the duty it needs
    */
   issueTokens<Need extends boolean = true> (user: DualTokenUser, options?: IssueOptions<Need>): Promise<TokenReply<Need>>
@@ -107,7 +113,7 @@ export interface DualToken {
    * With sessions: exchanges a refresh token, as `PUT` does.
    *
    * @returns a pair, or only an access token when sessions do not rotate
-   * @throws a `FST_DUAL_TOKEN_REFRESH_…` error, or `FST_DUAL_TOKEN_STORE_UNAVAILABLE`: the same token works later
+   * @throws a `FST_DUAL_TOKEN_REFRESH_…` error, `…PROOF_INVALID` or `…PROOF_NONCE`, or `FST_DUAL_TOKEN_STORE_UNAVAILABLE`: the same token works later
    */
   refreshTokens (refreshToken: string, options?: RefreshOptions): Promise<PairReply | AccessReply>
   /**

@@ -9,15 +9,31 @@ const SIGN_BIT = 2n ** 255n
  * such a point, some signatures are valid for any message.
  */
 export function isSoundPoint (bytes: Uint8Array): boolean {
-  const y = BigInt(`0x${Buffer.from(bytes).reverse().toString('hex')}`) % SIGN_BIT
+  return hasSoundOrder(bytes) && isOnCurve(yOf(bytes))
+}
+
+/** The part of `isSoundPoint` that takes no time: all but whether the point is on the curve. */
+export function hasSoundOrder (bytes: Uint8Array): boolean {
+  const y = yOf(bytes)
   if (y >= P) return false
-  const yy = y * y % P
-  // x² = u / v
-  const u = modulo(yy - 1n)
-  const v = modulo(D * yy + 1n)
+  const { yy, u, v } = squaresOf(y)
   // Orders 1 and 2 are y = ±1, order 4 is y = 0, order 8 doubles to y = 0: x² = -y².
-  if (u === 0n || y === 0n || modulo(u + v * yy) === 0n) return false
+  return u !== 0n && y !== 0n && modulo(u + v * yy) !== 0n
+}
+
+function isOnCurve (y: bigint): boolean {
+  const { u, v } = squaresOf(y)
   return isSquare(modulo(u * v))
+}
+
+function yOf (bytes: Uint8Array): bigint {
+  return BigInt(`0x${Buffer.from(bytes).reverse().toString('hex')}`) % SIGN_BIT
+}
+
+/** y², and x² as the fraction u / v. */
+function squaresOf (y: bigint): { yy: bigint, u: bigint, v: bigint } {
+  const yy = y * y % P
+  return { yy, u: modulo(yy - 1n), v: modulo(D * yy + 1n) }
 }
 
 function modulo (value: bigint): bigint {

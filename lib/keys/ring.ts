@@ -5,6 +5,7 @@ import { canSign, type RingKeys } from './check.ts'
 import { parseSegment } from './segment.ts'
 
 export interface KeyRing {
+  readonly keys: RingKeys
   /** Signs with the first key. */
   sign (claims: object): string
   /**
@@ -18,7 +19,6 @@ export interface KeyRing {
 
 /** A ring of keys with a `kid`, which can be replaced. */
 export interface NamedKeyRing extends KeyRing {
-  readonly keys: RingKeys
   readonly canSign: boolean
   /** Replaces all keys in one step; when one of the new keys is unusable, nothing changes. */
   replace (keys: RingKeys): void
@@ -30,11 +30,13 @@ const NONE: readonly Key[] = Object.freeze([])
 
 /** A ring of HS256 secrets: the first signs, all verify, and no `kid` is needed. */
 export function createKeyRing (secrets: readonly Buffer[], createKey: CreateKey): KeyRing {
-  const keys = Object.freeze(secrets.map(secret => createKey({ algorithm: 'HS256', kid: undefined, secret })))
+  const ringKeys: RingKeys = Object.freeze(secrets.map(secret => ({ algorithm: 'HS256' as const, kid: undefined, secret })))
+  const keys = Object.freeze(ringKeys.map(createKey))
   const current = keys[0]!
   const ownHeader = headerOf(current)
 
   return {
+    keys: ringKeys,
     sign: claims => current.sign(claims),
     keysFor (segment) {
       if (segment === ownHeader) return keys

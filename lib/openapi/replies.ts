@@ -16,6 +16,12 @@ const queryErrors = {
   QUERY_INVALID: { status: 400, code: 'FST_ERR_VALIDATION', message: 'querystring/except must be equal to one of the allowed values' }
 } as const
 
+/** The status of an error where a sign-in is refused. */
+const signInErrors = {
+  'PROOF_INVALID at sign-in': 'PROOF_INVALID',
+  'PROOF_NONCE at sign-in': 'PROOF_NONCE'
+} as const
+
 /** An error of ours whose challenge says what this route asks for. */
 interface ErrorOfRoute {
   readonly name: RefusalSuffix
@@ -24,7 +30,7 @@ interface ErrorOfRoute {
 }
 
 /** An error of ours, without its prefix, or one of Fastify's. */
-export type DescribedError = RefusalSuffix | keyof typeof fastifyErrors | keyof typeof queryErrors | ErrorOfRoute
+export type DescribedError = RefusalSuffix | keyof typeof signInErrors | keyof typeof fastifyErrors | keyof typeof queryErrors | ErrorOfRoute
 
 /** The errors of a route that reads a body. */
 export const bodyErrors = Object.keys(fastifyErrors) as ReadonlyArray<keyof typeof fastifyErrors>
@@ -41,7 +47,8 @@ export const errorSchema = {
   }
 } as const
 
-const CHALLENGE = 'The challenge (RFC 6750 section 3)'
+const CHALLENGE = 'The challenge (RFC 9110 section 11.6.1)'
+const NONCE = { 'DPoP-Nonce': { type: 'string', description: 'The nonce for the next try (RFC 9449 section 8)' } }
 const RETRY_AFTER = { 'Retry-After': { type: 'integer', description: 'Seconds' } }
 
 /** For the reply that sets or deletes cookies. */
@@ -76,6 +83,11 @@ function factsOf (error: DescribedError): Facts {
 
 function factsOfName (name: Exclude<DescribedError, object>): Facts {
   if (name === 'QUERY_INVALID') return queryErrors[name]
+  if (name in signInErrors) {
+    const suffix = signInErrors[name as keyof typeof signInErrors]
+    const { signInStatus, ...entry } = errorTable[suffix]
+    return { code: `FST_DUAL_TOKEN_${suffix}`, ...entry, status: signInStatus }
+  }
   return name in errorTable
     ? { code: `FST_DUAL_TOKEN_${name}`, ...errorTable[name as RefusalSuffix] }
     : { code: name, ...fastifyErrors[name as keyof typeof fastifyErrors] }
@@ -87,6 +99,7 @@ function replyOf (status: number, group: readonly Facts[]): object {
   const examples = group.map(({ code, message }) => [code, { value: { statusCode: status, code, error, message } }])
   const headers = {
     ...(group.some(({ challenge }) => challenge !== undefined) && { 'WWW-Authenticate': { type: 'string', description: challengesOf(group) } }),
+    ...(group.some(({ code }) => code === 'FST_DUAL_TOKEN_PROOF_NONCE') && NONCE),
     ...(group.some(({ retryAfter }) => retryAfter !== undefined) && RETRY_AFTER)
   }
   return {

@@ -15,7 +15,7 @@ import { readSecret, secretFlaw } from '../keys/secret.ts'
 import { mustHaveDuty } from '../sessions/duties.ts'
 import type { SessionSettings } from '../sessions/settings.ts'
 import { readSessions } from './sessions.ts'
-import { RESERVED_CLAIMS, RESERVED_WITH_AUTH_TIME } from '../tokens/user.ts'
+import { reservedClaimsOf } from '../tokens/user.ts'
 
 /** The options, validated and complete; durations in seconds. */
 export interface Settings {
@@ -106,7 +106,7 @@ export function resolveOptions (options: unknown): Settings {
   if (routes !== null) mustServe(routes, sessions)
   else if (given.oauth === true) throw createFault('OPTION_INVALID', 'Option oauth needs routes.')
   const authTime = given.authTime as boolean | undefined ?? sessions !== null
-  const reservedClaims = authTime ? RESERVED_WITH_AUTH_TIME : RESERVED_CLAIMS
+  const reservedClaims = reservedClaimsOf({ authTime, sessions: sessions !== null })
 
   return Object.freeze({
     secrets: keys === null ? secretsOf(given.secret) : [],

@@ -2,13 +2,13 @@
 import cluster from 'node:cluster'
 import { readSeconds } from './durations.ts'
 import { createFault } from '../errors.ts'
-import { mustHaveDuty } from '../sessions/duties.ts'
-import type { SessionSettings } from '../sessions/settings.ts'
+import { hasDuty, mustHaveDuty } from '../sessions/duties.ts'
+import type { PossessionSettings, SessionSettings } from '../sessions/settings.ts'
 import type { SessionLimit, SessionStore } from '../sessions/store.ts'
 
 /** Every member of the option. */
 export const SESSION_OPTION_NAMES: ReadonlySet<string> = new Set([
-  'store', 'rotate', 'grace', 'recovery', 'sliding', 'maxLifetime', 'maxPerUser', 'whenFull', 'pollInterval', 'maxStaleness', 'onStale', 'storeTimeout', 'onEvent'
+  'store', 'rotate', 'grace', 'recovery', 'sliding', 'maxLifetime', 'maxPerUser', 'whenFull', 'pollInterval', 'maxStaleness', 'onStale', 'storeTimeout', 'onEvent', 'dpop'
 ])
 const STORE_METHODS = ['create', 'rotate', 'confirm', 'revoke', 'revokeUser', 'list', 'revokedSince'] as const
 const SKEW = 60
@@ -53,6 +53,7 @@ export function readSessions (options: object, accessLifetime: number, refreshLi
     recovery,
     sliding: sliding ? Object.freeze({ lifetime: refreshLifetime * 1000, maxLifetime }) : null,
     limit: readLimit(store, given),
+    possession: readDpop(store, given.dpop),
     pollInterval,
     maxStaleness,
     onStale,
@@ -73,6 +74,25 @@ function readLimit (store: SessionStore, { maxPerUser, whenFull }: Record<string
   if (!isCount(maxPerUser)) throw flaw('maxPerUser', 'must be a whole number, at least 1')
   mustHaveDuty(store, 'limit', 'sessions.maxPerUser')
   return Object.freeze({ max: maxPerUser, whenFull: whenFull ?? 'end_oldest' })
+}
+
+const ORIGIN = /^https?:\/\/[^\s/?#@\\]+(?:\/[^\s?#\\]*[^\s/?#\\])?$/
+
+/** Binding is on wherever the store can do it: nothing changes for clients that send no proof. */
+function readDpop (store: SessionStore, dpop: unknown): PossessionSettings {
+  if (dpop === undefined) return Object.freeze({ mode: hasDuty(store, 'possession') && 'optional', origin: null })
+  if (dpop === false) return Object.freeze({ mode: false, origin: null })
+  const { mode = 'optional', origin, ...rest }: Record<string, unknown> = typeof dpop === 'object' && dpop !== null && !Array.isArray(dpop) ? { ...dpop } : { mode: dpop }
+  const [unknown] = Object.keys(rest)
+  if (unknown !== undefined) throw flaw(`dpop.${unknown}`, 'is not known')
+  if (mode !== 'optional' && mode !== 'required') throw flaw('dpop', "must be 'optional', 'required', false, or an object with mode and origin")
+  if (origin !== undefined && !isOrigin(origin)) throw flaw('dpop.origin', "must be where clients see this server, such as 'https://app.example', without a slash at its end")
+  mustHaveDuty(store, 'possession', 'sessions.dpop')
+  return Object.freeze({ mode, origin: origin ?? null })
+}
+
+function isOrigin (value: unknown): value is string {
+  return typeof value === 'string' && ORIGIN.test(value) && URL.canParse(value)
 }
 
 function isCount (value: unknown): value is number {

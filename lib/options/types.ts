@@ -75,8 +75,24 @@ export interface DualTokenSessions {
   onStale?: 'deny' | 'allow' | undefined
   /** How long the store may take before a sign-in, refresh or logout answers 503; default 1. */
   storeTimeout?: number | string | undefined
+  /**
+   * Binds sessions to a key of the client (RFC 9449): a sign-in with a proof in its header `DPoP` is bound (`'optional'`, the default where the
+   * store names the duty `possession`), every sign-in must bring one (`'required'`), or none is looked at (`false`). Sessions that are bound stay so.
+   */
+  dpop?: 'optional' | 'required' | false | DualTokenDpop | undefined
   /** Called with every event of a session. The plugin logs what it throws and continues. */
   onEvent?: ((event: SessionEvent) => unknown) | undefined
+}
+
+/** How sessions are bound to keys. */
+export interface DualTokenDpop {
+  /** Default `'optional'`. */
+  mode?: 'optional' | 'required' | undefined
+  /**
+   * Where clients see this server, when the request does not say so: `https://app.example`, with the path, if any, that a proxy removes.
+   * Default: as `request.protocol` and `request.host` say, which Fastify's `trustProxy` decides.
+   */
+  origin?: string | undefined
 }
 
 /** Where the public keys are served. */

@@ -1,7 +1,7 @@
 // An error at a standard endpoint → the reply that clients of OAuth 2.0 understand (RFC 6749 section 5.2).
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 
-type OauthErrorName = 'invalid_request' | 'invalid_grant' | 'unsupported_grant_type' | 'temporarily_unavailable'
+type OauthErrorName = 'invalid_request' | 'invalid_grant' | 'unsupported_grant_type' | 'temporarily_unavailable' | 'invalid_dpop_proof' | 'use_dpop_nonce'
 
 /** The body of a refusal. Neither text holds a quotation mark or a backslash, as the RFC demands. */
 export interface OauthErrorBody {
@@ -17,6 +17,9 @@ const REFUSALS = new Map<string, OauthErrorBody>([
   ['REFRESH_REVOKED', badGrant('The session was ended')],
   ['REFRESH_REUSED', badGrant('The refresh token was used before')],
   ['REFRESH_USER_GONE', badGrant('The user no longer exists')],
+  // From RFC 9449 sections 5 and 8.
+  ['PROOF_INVALID', { error: 'invalid_dpop_proof', error_description: 'The proof of possession is missing or not valid' }],
+  ['PROOF_NONCE', { error: 'use_dpop_nonce', error_description: 'Try again with the nonce' }],
   // From section 4.1.2.1: section 5.2 has no name for it.
   ['STORE_UNAVAILABLE', { error: 'temporarily_unavailable', error_description: 'Try again later' }]
 ])
@@ -67,10 +70,16 @@ export function answerOauthError (error: FastifyError, request: FastifyRequest, 
   const body = bodyOf(error)
   if (body === undefined) throw error
   const { statusCode, headers } = error as FastifyError & { headers?: Readonly<Record<string, string>> }
-  const status = statusCode === 503 ? 503 : body.error === 'invalid_grant' ? 400 : statusCode!
-  reply.code(status).headers({ ...headers })
+  const status = isRefusalOfToken(body) ? 400 : statusCode!
+  // The error is in the body; clients take a challenge for the answer of a resource.
+  reply.code(status).headers({ ...headers }).removeHeader('www-authenticate')
   if (isLogged(request)) reply.log[status === 503 ? 'error' : 'info']({ res: reply, err: error }, error.message)
   return reply.send(body)
+}
+
+/** At the other routes these have another status. */
+function isRefusalOfToken ({ error }: OauthErrorBody): boolean {
+  return error === 'invalid_grant' || error === 'invalid_dpop_proof' || error === 'use_dpop_nonce'
 }
 
 /** As Fastify decides for errors that it answers by itself. */

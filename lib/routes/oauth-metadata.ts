@@ -5,6 +5,8 @@ import { isSecureAddress } from '../keys/fetch-key-set.ts'
 import { DESCRIPTION, type Describe, type Description } from '../openapi/document.ts'
 import type { JwksSettings } from '../options/jwks.ts'
 import type { RouteSettings } from '../options/routes.ts'
+import { PROOF_ALGORITHMS } from '../possession/key.ts'
+import type { Sessions } from '../sessions/sessions.ts'
 import { pathOf } from './oauth-route.ts'
 
 const WELL_KNOWN = '/.well-known/oauth-authorization-server'
@@ -20,7 +22,8 @@ const MetadataSchema = Type.Object({
   response_types_supported: Names,
   grant_types_supported: Names,
   token_endpoint_auth_methods_supported: Names,
-  revocation_endpoint_auth_methods_supported: Names
+  revocation_endpoint_auth_methods_supported: Names,
+  dpop_signing_alg_values_supported: Type.Optional(Names)
 }, { description: 'The metadata' })
 
 const description: Description = {
@@ -38,6 +41,7 @@ export interface MetadataParts {
   readonly issuer: string | undefined
   readonly routes: RouteSettings
   readonly jwks: JwksSettings | null
+  readonly sessions: Sessions | null
 }
 
 /** The issuer as an address, or null: https, or http of a loopback host, without a query or a fragment (RFC 8414 section 2). */
@@ -52,7 +56,7 @@ export function addressOf (issuer: string | undefined): URL | null {
  *
  * @param prefix of the context in which the routes stand; an issuer whose path ends in it stands for that context
  */
-export function metadataOf ({ issuer, routes, jwks }: MetadataParts, address: URL, prefix: string): object {
+export function metadataOf ({ issuer, routes, jwks, sessions }: MetadataParts, address: URL, prefix: string): object {
   const path = address.pathname.replace(/\/$/, '')
   const base = `${address.origin}${path}${path.endsWith(prefix) ? '' : prefix}`
   return {
@@ -64,7 +68,9 @@ export function metadataOf ({ issuer, routes, jwks }: MetadataParts, address: UR
     response_types_supported: [],
     grant_types_supported: ['refresh_token'],
     token_endpoint_auth_methods_supported: ['none'],
-    revocation_endpoint_auth_methods_supported: ['none']
+    revocation_endpoint_auth_methods_supported: ['none'],
+    // RFC 9449 section 5.1.
+    ...(sessions !== null && sessions.settings.possession.mode !== false && { dpop_signing_alg_values_supported: PROOF_ALGORITHMS })
   }
 }
 

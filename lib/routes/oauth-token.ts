@@ -14,6 +14,7 @@ import { createUnsupportedGrant } from './oauth-errors.ts'
 import { CONSUMES, isForm, parametersOf, requireParameter } from './oauth-parameters.ts'
 import { documentedErrors, doorOptions, pathOf } from './oauth-route.ts'
 import type { Refresh } from './refresh.ts'
+import { proofHeader } from './schemas.ts'
 
 const GRANT_TYPE = 'refresh_token'
 
@@ -41,15 +42,17 @@ export interface TokenRouteParts {
 /** Adds the route. Only the body counts: no cookie is read and none is set. */
 export function addTokenRoute (fastify: FastifyInstance, routes: RouteSettings, { sessions, verify, refresh, createRefusal }: TokenRouteParts): void {
   const rotates = sessions?.settings.rotate === true
+  const binds = sessions !== null && sessions.settings.possession.mode !== false
   const options = doorOptions(routes, {
     summary: 'Token endpoint of OAuth 2.0',
     description: `Exchanges a refresh token (RFC 6749 section 6).${rotates ? ' The refresh token of the reply replaces it.' : ''}`,
     documented: {
       consumes: CONSUMES,
       body: TokenBodySchema,
+      ...proofHeader(binds && 'optional'),
       response: {
         200: TokenReplySchema,
-        ...documentedErrors(['invalid_request', 'invalid_grant', 'unsupported_grant_type'], sessions !== null)
+        ...documentedErrors(['invalid_request', 'invalid_grant', 'unsupported_grant_type', ...binds ? ['invalid_dpop_proof', 'use_dpop_nonce'] as const : []], sessions !== null)
       }
     }
   })

@@ -5,13 +5,14 @@ import type { CookieJar } from '../access/cookie-jar.ts'
 import { isFromBrowser } from '../access/own-page.ts'
 import { acceptJsonOnly, ignoreBodies, optionsOf, takeCredentials } from './ready-route.ts'
 import { bodyErrors, type DescribedError } from '../openapi/replies.ts'
+import type { Possession } from '../possession/possession.ts'
 import type { Reauthenticate } from './reauthenticate.ts'
 import { addReauthenticationRoute } from './reauthentication.ts'
 import type { Refresh } from './refresh.ts'
 import type { CreateRefusal } from '../errors.ts'
 import type { RouteSettings } from '../options/routes.ts'
 import { createReplyTokens, type ReplyTokens } from './reply.ts'
-import { replySchema } from './schemas.ts'
+import { proofHeader, replySchema } from './schemas.ts'
 import { addSessionRoutes, type SessionRouteParts } from './sessions.ts'
 import { clientOf } from '../sessions/client.ts'
 import { readLabel } from '../sessions/label.ts'
@@ -26,6 +27,7 @@ import { isNobody } from '../tokens/user.ts'
 /** The parts that the routes use. */
 export interface RouteParts extends Omit<SessionRouteParts & SignOutParts, 'sessions'> {
   readonly sessions: Sessions | null
+  readonly possession: Possession | null
   readonly signIn: SignIn
   readonly refresh: Refresh
   /** Null: there is no such route. */
@@ -57,16 +59,19 @@ export function createRoutes (routes: RouteSettings, parts: RouteParts): Fastify
 
 type ReplyingParts = RouteParts & { readonly replyTokens: ReplyTokens }
 
-function addLoginRoute (fastify: FastifyInstance, routes: RouteSettings, { signIn, sessions, jar, createRefusal, replyTokens }: ReplyingParts): void {
+function addLoginRoute (fastify: FastifyInstance, routes: RouteSettings, { signIn, sessions, possession, jar, createRefusal, replyTokens }: ReplyingParts): void {
   const errors: DescribedError[] = [...bodyErrors, 'LOGIN_REFUSED']
   if (jar !== null) errors.push('CROSS_ORIGIN')
   if (sessions !== null) errors.push('STORE_UNAVAILABLE')
   if (sessions?.settings.limit?.whenFull === 'refuse') errors.push('SESSION_LIMIT')
+  const mode = sessions?.settings.possession.mode ?? false
+  if (mode !== false) errors.push('PROOF_INVALID at sign-in', 'PROOF_NONCE at sign-in')
+  if (mode === 'required') errors.push('PROOF_REQUIRED')
   const options = optionsOf(routes, {
     summary: 'Sign in',
     description: `Exchanges credentials for an access token and a refresh token${jar === null ? '' : '; to a browser it gives them as cookies'}.`,
     errors,
-    documented: { security: [], body: Type.Object({}), response: { 201: replySchema(routes, jar, true) } },
+    documented: { security: [], ...proofHeader(mode), body: Type.Object({}), response: { 201: replySchema(routes, jar, true) } },
     guard: jar === null ? undefined : createSignInGuard(jar, createRefusal)
   })
   takeCredentials(options, routes)
@@ -74,11 +79,12 @@ function addLoginRoute (fastify: FastifyInstance, routes: RouteSettings, { signI
   acceptJsonOnly(fastify)
   fastify.post(routes.path, options, async (request, reply) => {
     const startedAt = performance.now()
+    const jkt = possession === null ? null : await possession.atSignIn(request)
     const user = await routes.login(request.body as Record<string, unknown>, request)
     if (isNobody(user)) throw createRefusal('LOGIN_REFUSED')
     const label = readLabel(await routes.label?.(request.body as Record<string, unknown>, request))
     const refreshExpiresIn = await routes.refreshExpiresIn?.(user, request)
-    const tokens = await signIn(user, true, { client: clientOf(request), startedAt, label, refreshExpiresIn })
+    const tokens = await signIn(user, true, { client: clientOf(request), startedAt, label, refreshExpiresIn, jkt })
     return await replyTokens(request, reply, tokens, { byCookie: isFromBrowser(request) })
   })
 }
@@ -97,11 +103,13 @@ function addRefreshRoute (fastify: FastifyInstance, routes: RouteSettings, parts
   const errors: DescribedError[] = ['FST_ERR_CTP_BODY_TOO_LARGE']
   if (routes.loadUser !== undefined) errors.push('REFRESH_USER_GONE')
   if (sessions !== null) errors.push('REFRESH_REUSED', 'STORE_UNAVAILABLE')
+  const binds = sessions !== null && sessions.settings.possession.mode !== false
+  if (binds) errors.push('PROOF_INVALID', 'PROOF_NONCE')
   const options = optionsOf(routes, {
     summary: rotates ? 'Renew both tokens' : 'Renew the access token',
     description: `Exchanges the refresh token; a body is discarded.${rotates ? ' The refresh token of the reply replaces it.' : ''}`,
     errors,
-    documented: { response: { 201: replySchema(routes, jar, rotates) } },
+    documented: { ...proofHeader(binds && 'optional'), response: { 201: replySchema(routes, jar, rotates) } },
     guard: refreshRequired
   })
 

@@ -18,6 +18,14 @@ const PairReplySchema = Type.Object({
   refresh_token: Type.String({ description: 'It is exchanged for a new access token, and does nothing else', examples: [REFRESH_TOKEN] })
 }, { description: 'Both tokens' })
 
+const Proof = Type.String({ description: 'Proves the key that a session is bound to: a JWT with typ dpop+jwt (RFC 9449 section 4.2)' })
+
+/** The header of a route that takes a proof of possession. */
+export function proofHeader (mode: 'optional' | 'required' | false): { headers?: object } {
+  if (mode === false) return {}
+  return { headers: Type.Object({ DPoP: mode === 'required' ? Proof : Type.Optional(Proof) }) }
+}
+
 /** @param pair whether a refresh token is among the new tokens */
 export function replySchema ({ reply }: RouteSettings, jar: CookieJar | null, pair: boolean): object {
   const tokens = pair ? PairReplySchema : AccessReplySchema

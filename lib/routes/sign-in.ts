@@ -18,11 +18,13 @@ export interface SignInDetails {
   readonly label: string | null
   /** As the application gives it: a duration; undefined or null: as the option says. */
   readonly refreshExpiresIn: unknown
+  /** The thumbprint of the key that the sign-in has proved; null: none. */
+  readonly jkt: string | null
 }
 
 /**
- * Rejects with `FST_DUAL_TOKEN_USER_INVALID` or `OPTION_INVALID`; with sessions, also with `STORE_UNAVAILABLE`, with `SESSION_LIMIT` when the
- * user has too many of them, or with `LOGIN_REFUSED` when the user was revoked meanwhile.
+ * Rejects with `FST_DUAL_TOKEN_USER_INVALID` or `OPTION_INVALID`; with sessions, also with `STORE_UNAVAILABLE`, with `PROOF_REQUIRED`, with `SESSION_LIMIT`
+ * when the user has too many of them, or with `LOGIN_REFUSED` when the user was revoked meanwhile.
  */
 export type SignIn = <Need extends boolean>(user: unknown, needRefreshToken: Need, details: SignInDetails) => Promise<TokenReply<Need>>
 
@@ -36,17 +38,19 @@ export interface SignInParts {
 export function createSignIn ({ settings, issue, sessions, createRefusal }: SignInParts): SignIn {
   const { userIdClaim, reservedClaims, accessLifetime, refreshLifetime, now } = settings
 
-  return async function signIn (user, needRefreshToken, { client, startedAt, label, refreshExpiresIn }) {
+  return async function signIn (user, needRefreshToken, { client, startedAt, label, refreshExpiresIn, jkt }) {
     const claims = claimsOf(user, userIdClaim, reservedClaims)
     const ownLifetime = readOwnLifetime(refreshExpiresIn, accessLifetime, refreshLifetime)
     const lifetime = ownLifetime ?? refreshLifetime
     if (sessions === null) return issue(claims, needRefreshToken, null, { lifetime })
 
-    const { store, sliding } = sessions.settings
+    const { store, sliding, possession } = sessions.settings
+    // Only refresh tokens are bound.
+    if (jkt === null && needRefreshToken && possession.mode === 'required') throw createRefusal('PROOF_REQUIRED')
     if (label !== null) mustHaveDuty(store, 'label', 'label')
     if (ownLifetime !== null && sliding !== null) mustHaveDuty(store, 'lifetime', 'refreshExpiresIn of a sign-in')
     const userId = claims[userIdClaim] as UserId
-    const session = createSessionClaims(sessions.newId(userId), now(), needRefreshToken ? lifetime : accessLifetime)
+    const session = createSessionClaims(sessions.newId(userId), now(), needRefreshToken ? lifetime : accessLifetime, jkt)
     // Signs before it creates the session, so that claims that do not fit a token leave no session behind.
     const reply = issue(claims, needRefreshToken, session)
     const outcome = await sessions.create(session, { userId, client, startedAt, label, lifetime: ownLifetime && ownLifetime * 1000 })

@@ -23,7 +23,7 @@ export interface SessionOrigin {
 export type CreateSession = (session: SessionClaims, origin: SessionOrigin) => Promise<'created' | 'revoked' | 'limit'>
 
 export function createCreateSession ({ revocationTtl, limit }: SessionSettings, feed: Feed, callStore: CallStore, emit: Emit): CreateSession {
-  return async function createSession ({ sid, nonce, now, issuedAt, expiresAt }, { userId, client: { ip, userAgent }, startedAt, label, lifetime }) {
+  return async function createSession ({ sid, nonce, now, issuedAt, expiresAt, jkt }, { userId, client: { ip, userAgent }, startedAt, label, lifetime }) {
     const record: SessionRecord = {
       id: sid,
       userId,
@@ -42,7 +42,7 @@ export function createCreateSession ({ revocationTtl, limit }: SessionSettings, 
       userAgent,
       label,
       lifetime,
-      jkt: null
+      jkt
     }
     const creation = { now, revocationTtl, elapsed: performance.now() - startedAt, ...(limit !== null && { limit }) }
     const result = await callStore(store => store.create(record, creation))

@@ -8,7 +8,7 @@ export const EVENT_TYPES = ['created', 'rotated', 'repeated', 'recovered', 'reau
 export const REASONS = [
   'refresh_token', 'access_token', // reused
   'logout', 'ended', 'all_ended', 'user_gone', 'revoked', 'user_revoked', 'limit', // revoked; the last three of refused, too
-  'expired', 'unknown', 'late', 'unproven' // refused
+  'expired', 'unknown', 'late', 'proof' // refused
 ] as const
 
 /** Something that happened to a session. Never holds a token. */

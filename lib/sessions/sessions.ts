@@ -6,7 +6,7 @@ import type { Claims, UserId } from '../tokens/types.ts'
 import { createCallStore } from './call-store.ts'
 import { createCheckSession, type CheckSession } from './check.ts'
 import { createCreateSession, type CreateSession } from './create.ts'
-import { createEmit } from './events.ts'
+import { createEmit, type Emit } from './events.ts'
 import { createFeed, type Feed } from './feed.ts'
 import { openStore } from './load.ts'
 import { createReauthenticate, type Reauthenticate } from './reauthenticate.ts'
@@ -26,6 +26,7 @@ export interface Sessions {
   /** Null when the store cannot do it. */
   readonly reauthenticate: Reauthenticate | null
   readonly revoke: Revoke
+  readonly emit: Emit
   list (userId: UserId): Promise<readonly SessionRecord[]>
   /** Loads the feed, within Fastify's `pluginTimeout`; only then is the server ready. */
   readonly open: (pluginTimeout: number) => Promise<void>
@@ -56,6 +57,7 @@ export function createSessions ({ settings, now, userIdOf, createRefusal, log }:
     rotate: createRotate({ settings, now, feed, callStore, emit, createRefusal }),
     reauthenticate: createReauthenticate(settings, feed, callStore, emit),
     revoke: createRevoke(settings, now, feed, callStore, emit),
+    emit,
     async list (userId) {
       const records = await callStore(store => store.list({ userId, now: now(), revocationTtl }))
       // A store without the duty may not know of labels.

@@ -2,6 +2,14 @@
 import type { SessionEvent } from './events.ts'
 import type { SessionLimit, SessionStore } from './store.ts'
 
+/** How sessions are bound to keys. */
+export interface PossessionSettings {
+  /** Whether a sign-in may, or must, prove a key; false: new sessions are bound to none. */
+  readonly mode: 'optional' | 'required' | false
+  /** Where clients see this server: an origin, and the path that a proxy removes; null: as the request says. */
+  readonly origin: string | null
+}
+
 /** Durations are milliseconds, as the store's clocks are. */
 export interface SessionSettings {
   readonly store: SessionStore
@@ -11,6 +19,7 @@ export interface SessionSettings {
   readonly sliding: { readonly lifetime: number, readonly maxLifetime: number } | null
   /** How many sessions a user may have; null: any number. */
   readonly limit: SessionLimit | null
+  readonly possession: PossessionSettings
   readonly pollInterval: number
   readonly maxStaleness: number
   readonly onStale: 'deny' | 'allow'

@@ -198,6 +198,22 @@ const possessionCases = {
     await setting.assertUntouched(before)
   },
 
+  async '50 refreshes of a bound session at once, by any of its tokens, get one successor' (setting: Setting) {
+    const session = await createBound(setting)
+    const rotations = await Promise.all(Array.from({ length: 50 }, (_, i) => setting.rotate(session, i % 3, { jkt: KEY })))
+    assert.deepEqual([...new Set(rotations.map(rotation => 'generation' in rotation ? rotation.generation : rotation.outcome))], [3])
+    assert.equal(rotations.filter(({ outcome }) => outcome !== 'repeated').length, 1)
+  },
+
+  async 'a bound session that is ended amid its refreshes stays ended' (setting: Setting) {
+    for (let round = 0; round < ROUNDS; round++) {
+      const session = await createBound(setting)
+      const refreshes = (generation: number) => Array.from({ length: 5 }, () => setting.rotate(session, generation, { jkt: KEY }))
+      await Promise.all([...refreshes(0), setting.revoke(session.id), ...refreshes(2)])
+      await setting.assertEnded(session)
+    }
+  },
+
   async 'an older generation of a bound session is checked, where refresh tokens are not rotated' (setting: Setting) {
     const session = await createBound(setting)
     assertGranted(await setting.rotate(session, 0, { jkt: KEY, rotate: false }), 'repeated')

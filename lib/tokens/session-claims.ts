@@ -14,9 +14,12 @@ export interface SessionClaims {
   readonly expiresAt: number
   /** When the user last proved who they are; null when the store does not know. */
   readonly authenticatedAt: number | null
+  /** The thumbprint of the key that the session is bound to; null: to none. */
+  readonly jkt: string | null
 }
 
 const RANDOM_128_BITS = /^[\w-]{22}$/
+const THUMBPRINT = /^[\w-]{43}$/
 const MAX_GENERATION = 2 ** 31
 
 /** Returns 128 random bits in base64url, for an id or a nonce. */
@@ -25,9 +28,9 @@ export function createRandom (): string {
 }
 
 /** Makes the claims of a new session. Its refresh token expires after `lifetime` seconds. */
-export function createSessionClaims (sid: string, now: number, lifetime: number): SessionClaims {
+export function createSessionClaims (sid: string, now: number, lifetime: number, jkt: string | null = null): SessionClaims {
   const issuedAt = Math.floor(now / 1000) * 1000
-  return { sid, gen: 0, nonce: createRandom(), now, issuedAt, expiresAt: issuedAt + lifetime * 1000, authenticatedAt: now }
+  return { sid, gen: 0, nonce: createRandom(), now, issuedAt, expiresAt: issuedAt + lifetime * 1000, authenticatedAt: now, jkt }
 }
 
 /** Hashes a nonce for the store: neither a leaked store nor a leaked signing key is enough to make a refresh token. */
@@ -39,13 +42,17 @@ export function isSessionId (value: unknown): value is string {
   return typeof value === 'string' && RANDOM_128_BITS.test(value)
 }
 
-/** Whether a token carries well-formed session claims; a refresh token also needs its nonce. */
-export function hasSessionClaims ({ sid, gen, n, refresh }: Readonly<Record<string, unknown>>): boolean {
+/** Whether a token carries well-formed session claims; a refresh token also needs its nonce, and may name its key (RFC 7800 section 3.1). */
+export function hasSessionClaims ({ sid, gen, n, cnf, refresh }: Readonly<Record<string, unknown>>): boolean {
   return isSessionId(sid) && Number.isInteger(gen) && (gen as number) >= 0 && (gen as number) <= MAX_GENERATION &&
-    (refresh === false || isSessionId(n))
+    (refresh === false || (isSessionId(n) && (cnf === undefined || isThumbprint(Object(cnf).jkt))))
+}
+
+function isThumbprint (value: unknown): value is string {
+  return typeof value === 'string' && THUMBPRINT.test(value)
 }
 
 /** Reads the session claims of a verified token. */
-export function sessionOf (claims: Claims): { sid: string, gen: number, nonce: string } {
-  return { sid: claims.sid as string, gen: claims.gen as number, nonce: claims.n as string }
+export function sessionOf (claims: Claims): { sid: string, gen: number, nonce: string, jkt: string | null } {
+  return { sid: claims.sid as string, gen: claims.gen as number, nonce: claims.n as string, jkt: claims.cnf?.jkt ?? null }
 }

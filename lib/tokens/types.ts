@@ -48,6 +48,8 @@ interface RegisteredClaims {
   readonly gen?: number
   /** With sessions, in a refresh token: the session's nonce. */
   readonly n?: string
+  /** With sessions, in a refresh token that is bound to a key: the key's thumbprint (RFC 9449 section 6.1). */
+  readonly cnf?: { readonly jkt: string }
 }
 
 type TokenClaims<Refresh extends boolean> =

@@ -9,8 +9,10 @@ export type UserClaims = Readonly<Record<string, unknown>>
 export const RESERVED_CLAIMS: ReadonlySet<string> =
   new Set(['exp', 'iat', 'nbf', 'iss', 'aud', 'jti', 'refresh', 'sid', 'gen', 'n', '__proto__'])
 
-/** The same, where the plugin also writes when the user signed in. */
-export const RESERVED_WITH_AUTH_TIME: ReadonlySet<string> = new Set([...RESERVED_CLAIMS, 'auth_time'])
+/** Those, and with `authTime` when the user signed in, and with sessions the key that a refresh token is bound to. */
+export function reservedClaimsOf ({ authTime, sessions }: { authTime: boolean, sessions: boolean }): ReadonlySet<string> {
+  return new Set([...RESERVED_CLAIMS, ...authTime ? ['auth_time'] : [], ...sessions ? ['cnf'] : []])
+}
 
 /** A non-empty string or a safe non-zero integer; under `sub` a string (RFC 7519 section 4.1.2). */
 export function isUserId (id: unknown, userIdClaim: string): id is UserId {
@@ -21,6 +23,7 @@ export function isUserId (id: unknown, userIdClaim: string): id is UserId {
 /**
  * Returns the claims of a user, as JSON will serialize them.
  *
+ * @param reserved the claims that the plugin writes itself
  * @throws `FST_DUAL_TOKEN_USER_INVALID`
  */
 export function claimsOf (user: unknown, userIdClaim: string, reserved = RESERVED_CLAIMS): UserClaims {

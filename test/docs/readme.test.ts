@@ -125,10 +125,12 @@ test('the errors table is the table of the code', async t => {
 
   for (const [suffix, entry] of Object.entries(errorTable)) {
     const row = documented[suffix]!
-    t.equal(row.status, suffix === 'OPTION_INVALID' ? 'boot' : String(entry.status), suffix)
+    const status = 'signInStatus' in entry ? `${entry.status}, ${entry.signInStatus} at sign-in` : String(entry.status)
+    t.equal(row.status, suffix === 'OPTION_INVALID' ? 'boot' : status, suffix)
     if (entry.message !== '%s') t.equal(row.message, entry.message, suffix)
     const challenge = challengeOf(entry, 'attribute' in entry ? '…' : undefined)
-    t.equal(row.challenge, challenge === undefined ? '–' : `Bearer ${challenge}`.trim(), suffix)
+    const scheme = 'scheme' in entry ? entry.scheme : 'Bearer'
+    t.equal(row.challenge, challenge === undefined ? '–' : `${scheme} ${challenge}`.trim(), suffix)
   }
 })
 

@@ -10,6 +10,7 @@ import { defineRoutes, dualToken, memoryStore, withDualToken, type DualTokenOpti
 import { bearer, createApp, createClock } from '../support/app.ts'
 import { ringKey } from '../support/key-pairs.ts'
 import { readPage } from '../support/markdown.ts'
+import { createClientKey, proofBy, requestWith } from '../support/proofs.ts'
 import { node, start } from '../support/server-process.ts'
 import { accessToken, NOW, OTHER_SECRET, refreshToken, SECRET } from '../support/tokens.ts'
 import { listen } from '../support/wire.ts'
@@ -276,7 +277,7 @@ test('the ready routes are fully described', async t => {
   const access = [{ accessToken: [] }]
   t.strictSame(operations.map(([name, { security, responses }]) => [name, security, Object.keys(responses)]), [
     ['POST /authorizations', [], ['201', '400', '401', '413', '415', '503']],
-    ['PUT /authorizations', [{ refreshToken: [] }], ['201', '403', '413', '503']],
+    ['PUT /authorizations', [{ refreshToken: [] }], ['201', '401', '403', '413', '503']],
     ['DELETE /authorizations', either, ['204', '401', '413', '503']],
     ['POST /authorizations/reauthentication', access, ['201', '400', '401', '403', '413', '415', '503']],
     ['GET /authorizations/sessions', access, ['200', '401', '403', '503']],
@@ -294,6 +295,23 @@ test('the ready routes are fully described', async t => {
   t.match(post, { requestBody: { required: true, content: { 'application/json': { schema: { required: ['password'] } } } } })
   t.match(paths['/authorizations/sessions/{id}']!.delete!.parameters, [{ in: 'path', name: 'id', description: String }])
   t.match(paths['/authorizations/sessions']!.delete!.parameters, [{ in: 'query', name: 'except', required: false, schema: { enum: ['current'] } }])
+})
+
+test('a proof of possession is described: its header, and what refuses it', async t => {
+  for (const [dpop, required] of [['optional', false], ['required', true]] as const) {
+    const { paths } = await documentOf(await createDocumented(t, { routes, sessions: { store: memoryStore(), dpop } }))
+    const { post, put, delete: signOut } = paths['/authorizations'] as Record<string, Operation>
+    t.match(post!.parameters, [{ in: 'header', name: 'DPoP', required, description: String }])
+    t.match(put!.parameters, [{ in: 'header', name: 'DPoP', required: false }])
+    t.equal(signOut!.parameters, undefined)
+    t.strictSame(codesOf(post!.responses[400]).slice(3), ['PROOF_INVALID', 'PROOF_NONCE', ...required ? ['PROOF_REQUIRED'] : []])
+    t.strictSame(codesOf(put!.responses[401]), ['PROOF_INVALID', 'PROOF_NONCE'])
+    for (const reply of [post!.responses[400], put!.responses[401]]) t.strictSame(Object.keys(reply!.headers!), ['WWW-Authenticate', 'DPoP-Nonce'])
+    t.match(post!.responses[400]!.content!['application/json']!.examples!.FST_DUAL_TOKEN_PROOF_INVALID, { value: { statusCode: 400 } })
+  }
+  const { paths } = await documentOf(await createDocumented(t, { routes, sessions: { store: memoryStore(), dpop: false } }))
+  const { post, put } = paths['/authorizations'] as Record<string, Operation>
+  t.strictSame([post!.parameters, put!.parameters, put!.responses[401]], [undefined, undefined, undefined])
 })
 
 test('with cookies, each token may come in either way, and what is refused and set is said', async t => {
@@ -472,6 +490,8 @@ test('the examples in a document are the replies of the server', async t => {
   const ended = (await signIn()).token
   await app.inject({ method: 'DELETE', url: '/authorizations', headers: bearer(ended) })
   const { refresh_token: gone } = await app.dualToken.issueTokens({ user_id: 8 })
+  const key = createClientKey()
+  const { refresh_token: bound } = await app.dualToken.issueTokens({ user_id: 7 }, { proof: requestWith(proofBy(key)) })
   const long = 'x'.repeat(20_000)
 
   const cases: Array<[string, InjectOptions]> = [
@@ -485,6 +505,10 @@ test('the examples in a document are the replies of the server', async t => {
     ['REFRESH_MISSING', { method: 'PUT', url: '/authorizations' }],
     ['REFRESH_IS_ACCESS', { method: 'PUT', url: '/authorizations', headers: bearer(token) }],
     ['REFRESH_USER_GONE', { method: 'PUT', url: '/authorizations', headers: bearer(gone) }],
+    ['PROOF_INVALID', { ...post({ password: 'good' }), headers: { 'content-type': 'application/json', dpop: 'x' } }],
+    ['PROOF_NONCE', { ...post({ password: 'good' }), headers: { 'content-type': 'application/json', dpop: proofBy(key, { claims: { htm: 'POST', iat: 0 } }) } }],
+    ['PROOF_INVALID', { method: 'PUT', url: '/authorizations', headers: bearer(bound) }],
+    ['PROOF_NONCE', { method: 'PUT', url: '/authorizations', headers: { ...bearer(bound), dpop: proofBy(key, { claims: { iat: 0 } }) } }],
     ['ACCESS_MISSING', { method: 'DELETE', url: '/authorizations' }],
     ['ACCESS_INVALID', { method: 'DELETE', url: '/authorizations', headers: bearer('x') }],
     ['FST_ERR_CTP_BODY_TOO_LARGE', { method: 'DELETE', url: '/authorizations', headers: bearer(token), payload: long }],
@@ -504,7 +528,9 @@ test('the examples in a document are the replies of the server', async t => {
     const documented = paths[url]![request.method!.toLowerCase()]!.responses[reply.statusCode]
     const example = documented?.content?.['application/json']?.examples?.[code]?.value
     t.strictSame(JSON.parse(reply.body), example, `${request.method} ${url} ${code}`)
-    t.equal(reply.headers['www-authenticate'] !== undefined, 'WWW-Authenticate' in (documented?.headers ?? {}), code)
+    // Of the refusals with this status, only that of a proof has a challenge.
+    const challenged = reply.statusCode === 400 ? code.includes('PROOF') : 'WWW-Authenticate' in (documented?.headers ?? {})
+    t.equal(reply.headers['www-authenticate'] !== undefined, challenged, code)
   }
 })
 

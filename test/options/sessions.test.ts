@@ -19,6 +19,7 @@ test('a store is enough: everything else has a default, durations in millisecond
     recovery: 86_400_000,
     sliding: null,
     limit: null,
+    possession: { mode: 'optional', origin: null },
     pollInterval: 2000,
     maxStaleness: 300_000,
     onStale: 'deny',
@@ -44,6 +45,7 @@ test('every member keeps its given value, fractions of a second included', async
     maxStaleness: '1m',
     onStale: 'allow',
     storeTimeout: '250 s',
+    dpop: { mode: 'required', origin: 'https://app.example' },
     onEvent
   }, 60, 86_400, 30), {
     store,
@@ -52,6 +54,7 @@ test('every member keeps its given value, fractions of a second included', async
     recovery: 3_600_000,
     sliding: { lifetime: 86_400_000, maxLifetime: 2_592_000_000 },
     limit: { max: 5, whenFull: 'refuse' },
+    possession: { mode: 'required', origin: 'https://app.example' },
     pollInterval: 50,
     maxStaleness: 60_000,
     onStale: 'allow',
@@ -165,4 +168,33 @@ test('a store of one process is refused by what node:cluster says of this one', 
   Object.assign(cluster, { isWorker: true })
   t.throws(() => readSessions({ store }, ACCESS, REFRESH), { code: 'FST_DUAL_TOKEN_OPTION_INVALID', message: IN_A_WORKER })
   t.doesNotThrow(() => readSessions({ store: { ...store, inProcess: false } }, ACCESS, REFRESH))
+})
+
+test('dpop is a mode, or an object with a mode and an origin; by default it follows the duty of the store', async t => {
+  const possession = (dpop: unknown) => readSessions({ store, dpop }, ACCESS, REFRESH).possession
+  t.strictSame(possession(undefined), { mode: 'optional', origin: null })
+  t.strictSame(possession(false), { mode: false, origin: null })
+  for (const mode of ['optional', 'required']) {
+    t.strictSame(possession(mode), { mode, origin: null })
+    t.strictSame(possession({ mode }), { mode, origin: null })
+  }
+  t.strictSame(possession({}), { mode: 'optional', origin: null })
+  for (const origin of ['https://app.example', 'http://localhost:3000', 'https://app.example/api', 'https://app.example/api/v1']) {
+    t.strictSame(possession({ origin }), { mode: 'optional', origin })
+  }
+  const without = { ...store, duties: [] }
+  t.strictSame(readSessions({ store: without }, ACCESS, REFRESH).possession, { mode: false, origin: null })
+  t.strictSame(readSessions({ store: without, dpop: false }, ACCESS, REFRESH).possession, { mode: false, origin: null })
+})
+
+test('any other dpop is refused by name', async t => {
+  const refused = (dpop: unknown, message: RegExp) => t.throws(() => readSessions({ store, dpop }, ACCESS, REFRESH), { message }, inspect(dpop))
+  for (const dpop of [true, null, 'always', 7, [], { mode: false }, { mode: null }]) {
+    refused(dpop, /^Option sessions\.dpop (?:must be 'optional'|must be|\.)/)
+  }
+  refused({ modes: 'required' }, /^Option sessions\.dpop\.modes is not known/)
+  for (const origin of [null, '', 'app.example', 'ftp://app.example', 'https://', 'https://app.example/', 'https://app.example/api/', 'https://app.example?x', 'https://app.example#x', 'https://me@app.example', 'https://a b', 'https://app.example:99999', 7]) {
+    refused({ origin }, /^Option sessions\.dpop\.origin must be where clients see this server/)
+  }
+  t.throws(() => readSessions({ store: { ...store, duties: [] }, dpop: 'optional' }, ACCESS, REFRESH), { message: /^Option sessions\.dpop needs a session store with the duty 'possession'/ })
 })

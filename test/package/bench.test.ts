@@ -6,6 +6,7 @@ import { benchGuards } from '../../bench/guards.ts'
 import { benchIssue } from '../../bench/issue.ts'
 import { benchKeys } from '../../bench/keys.ts'
 import { ratio, report } from '../../bench/measure.ts'
+import { benchPossession } from '../../bench/possession.ts'
 import { benchRefused } from '../../bench/refused.ts'
 import { benchSessions } from '../../bench/sessions.ts'
 import { benchVerify } from '../../bench/verify.ts'
@@ -31,7 +32,8 @@ for (const [name, bench, lines] of [
   ]],
   ['verify', benchVerify, ['first seen', 'first seen, fast-jwt', 'hot', 'first seen: ours ÷ fast-jwt']],
   ['issue', benchIssue, ['pair', 'pair, @fastify/jwt', 'access token', 'pair: @fastify/jwt ÷ ours']],
-  ['keys', benchKeys, ['HS256, sign', 'EdDSA, first seen', 'PS256, hot', 'sign: RS256 ÷ HS256', 'hot: EdDSA ÷ HS256']]
+  ['keys', benchKeys, ['HS256, sign', 'EdDSA, first seen', 'PS256, hot', 'sign: RS256 ÷ HS256', 'hot: EdDSA ÷ HS256']],
+  ['possession', benchPossession, ['no proof', 'a proof, ES256', 'a proof, ES256, new keys', 'a proof, EdDSA', 'ES256 ÷ none']]
 ] as const) {
   test(`the ${name} benchmark runs every case and names what it compares`, async t => {
     const text = await bench(SMALL)

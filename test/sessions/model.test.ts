@@ -1,6 +1,7 @@
 // Random games of clients, thieves and failing stores against the real plugin, in virtual time. MODEL_RUNS and MODEL_SEED play more and others.
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
+import { boundOwner, unboundOwner } from '../support/model/bound.ts'
 import { bursts } from '../support/model/bursts.ts'
 import { carelessFeed, flushedFeed, lateFeed } from '../support/model/feed.ts'
 import type { Game } from '../support/model/game.ts'
@@ -23,7 +24,7 @@ const STORES: ReadonlyMap<string, () => SessionStore> = new Map([
 ])
 
 /** @returns what fast-check found, the smallest game and the seed included, and how many games were excused */
-async function playAll<Draw, Place extends World> (t: Test, { open, draws, play }: Game<Draw, Place>, createStore = STORES.get('memory')!) {
+async function playAll<Draw, Place extends World> (t: Test, { open, draws, play }: Game<Draw, Place>, createStore = STORES.get('memory')!, numRuns = RUNS) {
   const world = await open(createStore)
   t.teardown(() => world.close())
   let excused = 0
@@ -32,12 +33,12 @@ async function playAll<Draw, Place extends World> (t: Test, { open, draws, play 
     if (flaw === EXCUSED) excused++
     else if (flaw !== null) throw new Error(flaw)
   })
-  return { details: await fc.check(property, { seed: SEED, numRuns: RUNS }), excused: () => excused }
+  return { details: await fc.check(property, { seed: SEED, numRuns }), excused: () => excused }
 }
 
-function rule<Draw, Place extends World> (name: string, game: Game<Draw, Place>): void {
+function rule<Draw, Place extends World> (name: string, game: Game<Draw, Place>, numRuns?: number): void {
   t.test(name, async t => {
-    const { details } = await playAll(t, game)
+    const { details } = await playAll(t, game, STORES.get('memory')!, numRuns)
     t.notOk(details.failed, fc.defaultReportMessage(details) ?? 'in every game')
   })
 }
@@ -59,6 +60,14 @@ ruleOfStores('a logout is final, amid refreshes too', logout)
 rule('a logout reaches the other process with the next poll, also when it is committed late', lateFeed)
 rule('a logout stays one when the store forgets everything', flushedFeed)
 ruleOfStores('a sign-in that began before its user was revoked is refused', slowLogin)
+
+rule('the owner of a bound session stays signed in, whatever copies, stores and thieves do, and a thief without the key gets nothing', boundOwner)
+
+t.test('the owner of an unbound session who does the same is logged out, or a thief is served', async t => {
+  const { details } = await playAll(t, unboundOwner)
+  t.ok(details.failed)
+  t.match(String(details.errorInstance), /the owner was refused|a thief without the key was served/)
+})
 
 t.test('tabs that try again are logged out only across the edge of grace, and rarely', async t => {
   const { details, excused } = await playAll(t, busyTabs)

@@ -35,8 +35,20 @@ test('the claims of a session are an id, a generation, and of a refresh token a 
   }
 })
 
+const KEY = 'k'.repeat(43)
+
+test('a refresh token may name its key, in the one form of a thumbprint; of an access token cnf is not looked at', async t => {
+  const token = { refresh: true, sid: ID, gen: 0, n: NONCE }
+  for (const cnf of [undefined, { jkt: KEY }, { jkt: KEY, more: true }]) t.ok(hasSessionClaims({ ...token, cnf }), JSON.stringify(cnf))
+  for (const cnf of [null, {}, [], 'x', KEY, { jkt: '' }, { jkt: `${KEY}k` }, { jkt: KEY.slice(1) }, { jkt: `${KEY.slice(1)}=` }, { jkt: [KEY] }]) {
+    t.notOk(hasSessionClaims({ ...token, cnf }), JSON.stringify(cnf))
+    t.ok(hasSessionClaims({ ...token, refresh: false, cnf }))
+  }
+})
+
 test('sessionOf returns the session claims', async t => {
-  t.strictSame(sessionOf({ refresh: true, sid: ID, gen: 3, n: NONCE } as unknown as Claims), { sid: ID, gen: 3, nonce: NONCE })
+  t.strictSame(sessionOf({ refresh: true, sid: ID, gen: 3, n: NONCE } as unknown as Claims), { sid: ID, gen: 3, nonce: NONCE, jkt: null })
+  t.equal(sessionOf({ refresh: true, sid: ID, gen: 3, n: NONCE, cnf: { jkt: KEY } } as unknown as Claims).jkt, KEY)
 })
 
 test('the session claims of a sign-in are new, and their times are whole seconds', async t => {

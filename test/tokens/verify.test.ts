@@ -22,6 +22,7 @@ function createBench (options: Record<string, unknown> = {}): Bench {
   const ring = createKeyRing(settings.secrets, createKeyFactory(Fastify()))
   let lookUps = 0
   const counted: KeyRing = {
+    keys: ring.keys,
     sign: ring.sign,
     keysFor (header) {
       lookUps++

@@ -23,9 +23,35 @@ export function liveGenerations (record: SessionRecord, turns: readonly Turn[], 
   return null
 }
 
+/**
+ * The same for a session that is bound to a key: of all the tokens that its owner may hold, any two lead to one successor, once both have been
+ * presented.
+ *
+ * @returns which tokens lead apart, or null
+ */
+export function divergence (record: SessionRecord, turns: readonly Turn[], now: number): string | null {
+  const issued = [...new Set([0, ...turns.flatMap(turn => 'generation' in turn ? [turn.generation] : [])])].sort((a, b) => a - b)
+  const clock = now + GRACE + 1
+  let current = record
+  const present = (generation: number): string => {
+    const { rotation, write } = decideRotation(current, { ...attemptOf(current, generation, clock), jkt: record.jkt }, clock)
+    if (write === 'revoke' || !('generation' in rotation)) return `${generation} is ${rotation.outcome}`
+    current = { ...current, ...write }
+    return `${rotation.generation} of ${rotation.issuedAt}`
+  }
+  issued.forEach(present)
+  const successors = new Set(issued.map(present))
+  return successors.size === 1 && current.generation >= issued.at(-1)! ? null : `tokens lead apart: ${[...successors].join(', ')}`
+}
+
 /** The record after a refresh with the token of a generation; null when it is refused. */
 function after (record: SessionRecord, generation: number, clock: number): SessionRecord | null {
-  const attempt: RotationAttempt = {
+  const { write } = decideRotation(record, attemptOf(record, generation, clock), clock)
+  return write === null || write === 'revoke' ? null : { ...record, ...write }
+}
+
+function attemptOf (record: SessionRecord, generation: number, clock: number): RotationAttempt {
+  return {
     sessionId: record.id,
     userId: record.userId,
     nonceHash: record.nonceHash,
@@ -41,6 +67,4 @@ function after (record: SessionRecord, generation: number, clock: number): Sessi
     ip: null,
     userAgent: null
   }
-  const { write } = decideRotation(record, attempt, clock)
-  return write === null || write === 'revoke' ? null : { ...record, ...write }
 }

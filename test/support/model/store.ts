@@ -1,5 +1,5 @@
 // Stores for the model: one that can lose what it wrote, and a way to any store that is slow and keeps a log.
-import { decideRotation } from '../../../lib/sessions/decide.ts'
+import { decideRotation, isDisplaced } from '../../../lib/sessions/decide.ts'
 import type { Rotation, SessionRecord, SessionStore } from '../../../lib/sessions/store.ts'
 import type { Time } from './time.ts'
 
@@ -10,6 +10,8 @@ const DEFAULT_OVERLAP = 60_000
 export interface FallibleStore extends SessionStore {
   /** Forgets the last write to a session, as a failover does; never the sign-in itself. */
   loseLastWrite (sessionId: string): void
+  /** Is as it was at a moment before, as from a backup; never before the sign-in. */
+  restore (record: SessionRecord): void
   /** Forgets everything, as a store that has lost its memory. */
   flush (): void
   /** Is as good as new, for the next game: nobody is to notice. */
@@ -50,6 +52,7 @@ export function createFallibleStore (time: Time): FallibleStore {
   }
 
   const store: FallibleStore = {
+    duties: ['possession'],
     commitDelay: 0,
     pushes: true,
     overlap: DEFAULT_OVERLAP,
@@ -70,7 +73,7 @@ export function createFallibleStore (time: Time): FallibleStore {
     async confirm ({ sessionId, generation }) {
       const record = sessions.get(sessionId)
       if (record === undefined) return 'unknown'
-      if (generation > record.parentGeneration && generation < record.generation) {
+      if (isDisplaced(record, generation)) {
         end(sessionId)
         return 'reused'
       }
@@ -120,6 +123,11 @@ export function createFallibleStore (time: Time): FallibleStore {
       undo.delete(sessionId)
     },
 
+    restore (record) {
+      if (sessions.has(record.id)) sessions.set(record.id, record)
+      undo.delete(record.id)
+    },
+
     flush () {
       store.reset()
       epoch++
@@ -162,6 +170,7 @@ export function createSlowStore (time: Time, store: SessionStore): SlowStore {
   }
 
   const slow: SlowStore = {
+    duties: store.duties ?? [],
     pace: [],
     turnsOf (sessionId) {
       turns = turns.filter(turn => turn.sessionId === sessionId)

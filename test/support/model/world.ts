@@ -1,8 +1,9 @@
 // Several processes of a server that share one store, and the network between them and their clients.
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { SessionStore } from '../../../lib/sessions/store.ts'
-import { dualToken, type DualTokenSessions } from '../../../lib/index.ts'
+import { dualToken, type DualTokenError, type DualTokenSessions } from '../../../lib/index.ts'
 import type { PairReply } from '../../../lib/tokens/types.ts'
+import { requestWith } from '../proofs.ts'
 import { claimsIn, SECRET } from '../tokens.ts'
 import { createFallibleStore, createSlowStore, type FallibleStore, type SlowStore } from './store.ts'
 import { createTime, type Time } from './time.ts'
@@ -76,8 +77,26 @@ export function nextUser (): number {
   return ++user
 }
 
-export async function signIn ({ processes }: World): Promise<PairReply> {
-  return await processes[0]!.dualToken.issueTokens({ user_id: nextUser() })
+/** Makes a proof for a request, with the nonce that the server has asked for. */
+export type Prove = (method: 'POST' | 'PUT', nonce?: string) => string
+
+/** @param prove the session is bound to its key */
+export async function signIn ({ processes }: World, prove?: Prove): Promise<PairReply> {
+  const { issueTokens } = processes[0]!.dualToken
+  const user = { user_id: nextUser() }
+  if (prove === undefined) return await issueTokens(user)
+  return await withNonce(async nonce => await issueTokens(user, { proof: requestWith(prove('POST', nonce), { method: 'POST' }) }))
+}
+
+/** Tries once more with the nonce that a reply asks for, as standard clients do. */
+async function withNonce<T> (call: (nonce?: string) => Promise<T>): Promise<T> {
+  try {
+    return await call()
+  } catch (error) {
+    const { code, headers } = error as Partial<DualTokenError>
+    if (code !== 'FST_DUAL_TOKEN_PROOF_NONCE') throw error
+    return await call(headers!['dpop-nonce'])
+  }
 }
 
 /** One exchange of a refresh token. Milliseconds. */
@@ -95,15 +114,18 @@ export interface Exchange {
 export type Answer = PairReply | string | null
 
 /** @returns what the client gets to see, when the server is done with the request */
-export async function refresh ({ time, processes }: World, { process, request, load, reply, lost }: Exchange, refreshToken: string): Promise<Answer> {
+export async function refresh (
+  { time, processes }: World, { process, request, load, reply, lost }: Exchange, refreshToken: string, prove?: Prove
+): Promise<Answer> {
   await time.sleep(request)
   if (lost === 'request') return null
-  const answer = await answerOf(async () => await processes[process]!.dualToken.refreshTokens(refreshToken, {
+  const answer = await answerOf(async () => await withNonce(async nonce => await processes[process]!.dualToken.refreshTokens(refreshToken, {
+    ...(prove && { proof: requestWith(prove('PUT', nonce)) }),
     async loadUser (userId) {
       await time.sleep(load)
       return { user_id: userId }
     }
-  }) as PairReply)
+  }) as PairReply))
   await time.sleep(reply)
   return lost === 'reply' ? null : answer
 }

@@ -1,0 +1,22 @@
+// The ids of proofs → whether this process has seen one before, within bounded memory.
+import { createHash } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
+
+/** Whether a proof is used again. It remembers the proof until it is no longer fresh; both moments are epoch seconds. */
+export type IsReplayed = (thumbprint: string, id: string, now: number, freshUntil: number) => boolean
+
+/** @param max how many proofs are remembered; beyond, the oldest is forgotten */
+export function createIsReplayed (max = 50_000): IsReplayed {
+  // Made with the first proof, because it takes its memory at once.
+  let seen: LRUCache<string, number> | undefined
+
+  return function isReplayed (thumbprint, id, now, freshUntil) {
+    seen ??= new LRUCache({ max })
+    // The id is its sender's own, of any length and any name, so it counts for one key alone, and as a hash.
+    const name = createHash('sha256').update(`${thumbprint} ${id}`).digest('base64url')
+    const until = seen.peek(name)
+    if (until !== undefined && now <= until) return true
+    seen.set(name, freshUntil)
+    return false
+  }
+}
