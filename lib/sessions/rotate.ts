@@ -39,8 +39,14 @@ export function createRotate ({ settings, now, feed, callStore, emit, createRefu
     if ('generation' in rotation) {
       emit(rotation.outcome, sid, details)
       return {
-        sid, gen: rotation.generation, nonce, now: moment, issuedAt: rotation.issuedAt, expiresAt: rotation.expiresAt,
-        authenticatedAt: instantOf(rotation.authenticatedAt), jkt
+        sid,
+        gen: rotation.generation,
+        nonce,
+        now: moment,
+        issuedAt: rotation.issuedAt,
+        expiresAt: rotation.expiresAt,
+        authenticatedAt: instantOf(rotation.authenticatedAt),
+        jkt
       }
     }
     if (rotation.outcome === 'reused') {

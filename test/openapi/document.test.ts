@@ -251,9 +251,9 @@ test('a guard that asks for more says so: its scopes in security, its refusals a
     if (url !== '/both') t.strictSame(codesOf(responses[403]), [...new Set(forbidden)], url)
   }
   const challengeOf = (url: string, status: number) => (paths[url]!.get!.responses[status]!.headers!['WWW-Authenticate'] as { description: string }).description
-  t.equal(challengeOf('/login', 401), 'The challenge (RFC 6750 section 3)')
-  t.equal(challengeOf('/fresh', 401), 'The challenge (RFC 6750 section 3); `Bearer error="insufficient_user_authentication", max_age="600"` (RFC 9470 section 3)')
-  t.equal(challengeOf('/scopes', 403), 'The challenge (RFC 6750 section 3); `Bearer error="insufficient_scope", scope="a b"`')
+  t.equal(challengeOf('/login', 401), 'The challenge (RFC 9110 section 11.6.1)')
+  t.equal(challengeOf('/fresh', 401), 'The challenge (RFC 9110 section 11.6.1); `Bearer error="insufficient_user_authentication", max_age="600"` (RFC 9470 section 3)')
+  t.equal(challengeOf('/scopes', 403), 'The challenge (RFC 9110 section 11.6.1); `Bearer error="insufficient_scope", scope="a b"`')
 })
 
 test('guards of the same cookie are one in the document, and each scope is in every alternative', async t => {
