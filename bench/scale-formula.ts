@@ -4,8 +4,11 @@
 export const SKEW = 60
 /** What one read of the feed takes, in seconds; the next one begins `pollInterval` after its end. */
 export const READ_TIME = 0.005
-/** Bytes of one remembered revocation on the heap of a process. */
+/** Bytes of one remembered revocation: on the heap of a process, and in Redis. */
 export const HEAP = 70
+export const REDIS_FEED = 118
+/** Bytes of one session in each store, with its indexes: docs/stores.md. */
+export const SESSION = { Redis: 583, Postgres: 591, SQLite: 398 }
 
 /** How a store tells of revocations. */
 export interface Wire {
@@ -19,6 +22,14 @@ export interface Wire {
   /** Bytes of one pushed revocation; 0: nothing is pushed. */
   readonly push: number
 }
+
+/** With the names and the protocols as they are by default. */
+export const WIRES = {
+  Redis: { overlap: 60, shards: 1, poll: 363, id: 29, push: 71 },
+  Postgres: { overlap: 60, shards: 1, poll: 1091, id: 23, push: 58 },
+  /** It is in the process: nothing is sent, and nothing is read twice. */
+  SQLite: { overlap: 0, shards: 1, poll: 0, id: 0, push: 0 }
+} as const satisfies Readonly<Record<string, Wire>>
 
 export interface Scale {
   /** Sessions in use: each has an access token, and renews it when it has expired. */
