@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createServer, type RequestListener, type Server } from 'node:http'
+import { compileFunction } from 'node:vm'
 import fastifyJwt from '@fastify/jwt'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { Redis } from 'ioredis'
@@ -67,7 +68,7 @@ async function byHand (): Promise<RefreshApp> {
   const body = block.split('\n').filter(line => !line.startsWith('import ')).join('\n')
   const { outputText } = ts.transpileModule(`async function make () {\n${body}\nreturn fastify\n}`, { compilerOptions: { target: ts.ScriptTarget.ES2022 } })
   const names = ['secret', 'login', 'now', 'fastifyJwt', 'Fastify', 'randomUUID']
-  const make = Function(...names, `${outputText}\nreturn make()`) as (...values: unknown[]) => Promise<FastifyInstance>
+  const make = compileFunction(`${outputText}\nreturn make()`, names) as (...values: unknown[]) => Promise<FastifyInstance>
   return await signedIn(await make(SECRET, async () => ({ user_id: randomUUID() }), Date.now, fastifyJwt, Fastify, randomUUID))
 }
 

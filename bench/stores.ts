@@ -28,8 +28,19 @@ const STEPS: Readonly<Record<string, Step>> = {
   'sign-in': signIn,
   async rotation (store, { id, userId, nonceHash, generation, ip, userAgent }) {
     const { outcome } = await store.rotate({
-      ...context(), sessionId: id, userId, nonceHash, generation, ip, userAgent,
-      rotate: true, grace: 10_000, recovery: 86_400_000, clockTolerance: 0, sliding: null, jkt: null
+      ...context(),
+      sessionId: id,
+      userId,
+      nonceHash,
+      generation,
+      ip,
+      userAgent,
+      rotate: true,
+      grace: 10_000,
+      recovery: 86_400_000,
+      clockTolerance: 0,
+      sliding: null,
+      jkt: null
     })
     strictEqual(outcome, 'rotated')
   },
