@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto'
 import { newSession } from '../lib/testing/setting.ts'
 import type { SessionRecord, SessionStore } from '../lib/sessions/store.ts'
 import type { Owner } from '../test/support/redis.ts'
-import { compare, median, sampleOf, type Case, type Samples, type Size } from './measure.ts'
+import { compare, median, ratio, sampleOf, type Case, type Samples, type Size } from './measure.ts'
 import { openPlaces, startServers, type Place } from './places.ts'
 import { benchRefreshes } from './refreshes.ts'
 
@@ -65,6 +65,7 @@ export async function benchStores (t: Owner, size: StoresSize): Promise<string> 
     ...servers.missing.map(reason => `Left out: ${reason}\n`),
     `Sessions in each store: ${size.sessions.toLocaleString('en')}; ${AT_ONCE} calls at a time. µs of CPU of the process / of the server, calls per second\n`,
     tableOf(bytes, columns),
+    ratiosOf(columns),
     await benchRefreshes(t, servers, size)
   ].join('\n')
 }
@@ -117,6 +118,21 @@ async function measure (name: string, step: Step, places: Readonly<Record<string
 
 async function inTurns<T> (items: readonly T[], step: (item: T) => Promise<void>): Promise<void> {
   for (let i = 0; i < items.length; i += AT_ONCE) await Promise.all(items.slice(i, i + AT_ONCE).map(step))
+}
+
+/** What is compared within each column, where both are there. */
+const PAIRS = [
+  ['SQLite full, libsql', 'SQLite normal, libsql'], ['SQLite full, node:sqlite', 'SQLite full, libsql'], ['Postgres', 'Redis, 1 shard'],
+  ['Redis, 16 shards', 'Redis, 1 shard']
+] as const
+
+function ratiosOf (columns: readonly Column[]): string {
+  const [width] = PAIRS.map(pair => pair.join(' ÷ ').length).sort((a, b) => b - a) as [number]
+  const lines = PAIRS.filter(([over, under]) => columns.every(({ samples }) => over in samples && under in samples)).map(([over, under]) => {
+    const ratios = columns.map(({ name, samples }) => `${name} ${ratio(samples, [over, under]).toFixed(2)}`)
+    return `  ${`${over} ÷ ${under}`.padEnd(width)}  ${ratios.join(', ')}`
+  })
+  return [...lines, ''].join('\n')
 }
 
 /** In Markdown, for docs/performance.md. */

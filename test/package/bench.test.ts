@@ -51,6 +51,7 @@ for (const place of ['memory', 'Redis'] as const) {
 test('the stores benchmark runs every case in every store that is there, and names those that are not', async t => {
   const text = await benchStores(t, { rounds: 1, count: 40, warmUp: 8, sessions: 64 })
   t.match(text, '| store | sign-in | rotation | list | revocation | bytes per session |')
+  t.match(text, /\n {2}SQLite full, libsql ÷ SQLite normal, libsql +sign-in [\d.]+, rotation /)
   for (const [name, missing] of [
     ['memory', false], ['SQLite full', false], ['SQLite normal', false], ['Postgres', withoutPostgres], ['Redis, 1 shard', withoutServer], ['Redis, 16 shards', withoutServer]
   ] as const) {
