@@ -3,7 +3,7 @@ import { strictEqual } from 'node:assert'
 import { ask, startChild, type Child } from './child.ts'
 import { compare, report, sampleOf, type Case, type Ratio, type Size } from './measure.ts'
 import type { Servers } from './places.ts'
-import { CHAINS, type RefreshAppName, type RefreshServerState } from './refresh-apps.ts'
+import type { RefreshAppName, RefreshServerState } from './refresh-apps.ts'
 import { newFile } from '../test/support/sqlite.ts'
 import type { Owner } from '../test/support/redis.ts'
 
@@ -41,7 +41,7 @@ async function refreshesOf (server: Child, name: RefreshAppName): Promise<Case> 
     }))
     const elapsed = performance.now() - before
     const after = (await ask<RefreshServerState>(server, {})).cpu
-    return sampleOf({ user: after.user - cpu.user, system: after.system - cpu.system }, elapsed, Math.max(count, CHAINS))
+    return sampleOf({ user: after.user - cpu.user, system: after.system - cpu.system }, elapsed, count)
   }
 }
 
