@@ -36,7 +36,7 @@ export function loadOf (client: Child, server: Child, tokens: readonly string[])
   }
 }
 
-function startChild (file: string, args: readonly string[] = [], env: NodeJS.ProcessEnv = {}): Child {
+export function startChild (file: string, args: readonly string[] = [], env: NodeJS.ProcessEnv = {}): Child {
   const ended = new AbortController()
   // `env -u`: without the loaders and the coverage of a test runner, which are not to be measured.
   const command = ['-u', 'NODE_OPTIONS', process.execPath, '--import', 'tsx', fileURLToPath(new URL(file, import.meta.url)), ...args]
@@ -46,7 +46,7 @@ function startChild (file: string, args: readonly string[] = [], env: NodeJS.Pro
 }
 
 /** One message, one answer; fails when the process ends instead. */
-async function ask<Answer> (child: Child, message: object): Promise<Answer> {
+export async function ask<Answer> (child: Child, message: object): Promise<Answer> {
   child.process.send(message)
   const [answer] = await once(child.process, 'message', { signal: child.ended })
   return answer

@@ -9,7 +9,9 @@ import { ratio, report } from '../../bench/measure.ts'
 import { benchPossession } from '../../bench/possession.ts'
 import { benchRefused } from '../../bench/refused.ts'
 import { benchSessions } from '../../bench/sessions.ts'
+import { benchStores } from '../../bench/stores.ts'
 import { benchVerify } from '../../bench/verify.ts'
+import { withoutPostgres } from '../support/postgres.ts'
 import { startRedis, withoutServer } from '../support/redis.ts'
 
 const SMALL = { rounds: 1, count: 40, warmUp: 1, tokens: 10 }
@@ -51,6 +53,20 @@ for (const place of ['memory', 'Redis'] as const) {
     t.notMatch(text, /NaN|Infinity|undefined/)
   })
 }
+
+test('the stores benchmark runs every case in every store that is there, and names those that are not', async t => {
+  const text = await benchStores(t, { rounds: 1, count: 40, warmUp: 8, sessions: 64 })
+  t.match(text, '| store | sign-in | rotation | list | revocation | bytes per session |')
+  t.match(text, /\n {2}SQLite full, libsql ÷ SQLite normal, libsql +sign-in [\d.]+, rotation /)
+  for (const [name, missing] of [
+    ['memory', false], ['SQLite full', false], ['SQLite normal', false], ['Postgres', withoutPostgres], ['Redis, 1 shard', withoutServer], ['Redis, 16 shards', withoutServer]
+  ] as const) {
+    t.equal(text.includes(`\n| ${name}`), missing === false, name)
+    if (missing !== false) t.match(text, `Left out: ${missing}`)
+  }
+  for (const line of ['memory', 'SQLite full ÷ memory', '@fastify/jwt by hand ÷ memory', 'oidc-provider ÷ memory']) t.match(text, `\n  ${line} `)
+  t.notMatch(text, /NaN|Infinity|undefined/)
+})
 
 test('the compared applications give the same answer to the same token', async t => {
   const issuer = await apps.guarded()
