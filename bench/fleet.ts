@@ -47,7 +47,7 @@ export async function simulate (scale: Scale, seconds: number): Promise<Figures>
   async function refresh (holder: Holder): Promise<void> {
     const { sid, gen, nonce, expiresAt } = holder.session
     const claims: RefreshClaims = { user_id: holder.userId, sid, gen, n: nonce, refresh: true, exp: expiresAt / 1000 }
-    holder.session = await anyNode().rotate(claims, holder.userId, CLIENT)
+    holder.session = await anyNode().rotate(claims, holder.userId, CLIENT, null)
   }
 
   function use ({ userId, session: { sid, gen, now } }: Holder): void {
