@@ -447,6 +447,6 @@ test('a process that ends while it sweeps is not held up', async t => {
     const context = { now: ${NOW}, revocationTtl: 1 }
     for (let i = 0; i < 300; i++) await store.revoke({ sessionId: 's' + i, mustExist: false, ...context })
     await store.revokedSince(null, { ...context, now: ${NOW} + 10 })`
-  const { status, stderr } = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script, newFile(t)], { encoding: 'utf8', env: { PATH: process.env.PATH } })
+  const { status, stderr } = spawnSync('/usr/bin/env', ['-u', 'NODE_OPTIONS', process.execPath, '--import', 'tsx', '--input-type=module', '-e', script, newFile(t)], { encoding: 'utf8', env: { PATH: process.env.PATH } })
   t.equal(status, 0, stderr)
 })
