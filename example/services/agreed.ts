@@ -9,9 +9,8 @@ export const AUDIENCES = ['identity', 'orders'] as const
 export const REFRESH_DAYS = 14
 
 /** Seconds: `KEY_SET_MAX_AGE`, or 5 minutes. */
-export const KEY_SET_MAX_AGE = readSeconds(process.env.KEY_SET_MAX_AGE ?? '300')
-
-function readSeconds (text: string): number {
+export function readKeySetMaxAge (): number {
+  const text = process.env.KEY_SET_MAX_AGE ?? '300'
   if (!/^[1-9]\d{0,5}$/.test(text)) throw new Error('KEY_SET_MAX_AGE must be whole seconds, from 1 to 999999.')
   return Number(text)
 }

@@ -1,7 +1,7 @@
 // The identity service: it signs users in and out, keeps their sessions, and publishes its keys. Only this service can sign tokens.
 import { Type } from '@sinclair/typebox'
 import dualToken, { defineRoutes } from '../../lib/index.ts'
-import { AUDIENCES, ISSUER, KEY_SET_MAX_AGE, REFRESH_DAYS } from './agreed.ts'
+import { AUDIENCES, ISSUER, readKeySetMaxAge, REFRESH_DAYS } from './agreed.ts'
 import { createKey, keyRoll } from './key-roll.ts'
 import { serve } from './serve.ts'
 import { openStore } from './store.ts'
@@ -9,9 +9,10 @@ import { findUser, loadUser } from './users.ts'
 
 await serve('identity', process.env.IDENTITY_PORT ?? '3001', async fastify => {
   const key = createKey()
+  const keySetMaxAge = readKeySetMaxAge()
   await fastify.register(dualToken, {
     keys: [key],
-    jwks: { maxAge: KEY_SET_MAX_AGE },
+    jwks: { maxAge: keySetMaxAge },
     issuer: ISSUER,
     audience: AUDIENCES,
     refreshExpiresIn: `${REFRESH_DAYS}d`,
@@ -22,5 +23,5 @@ await serve('identity', process.env.IDENTITY_PORT ?? '3001', async fastify => {
       loadUser
     })
   })
-  await fastify.register(keyRoll, { key })
+  await fastify.register(keyRoll, { key, keySetMaxAge })
 })

@@ -3,12 +3,17 @@ import { generateKeyPairSync, randomUUID } from 'node:crypto'
 import { Type, type Static } from '@sinclair/typebox'
 import type { FastifyInstance } from 'fastify'
 import type { AsymmetricKey } from '../../lib/index.ts'
-import { KEY_SET_MAX_AGE, REFRESH_DAYS } from './agreed.ts'
+import { REFRESH_DAYS } from './agreed.ts'
+
+interface KeyRollOptions {
+  /** The key that signs at first. */
+  readonly key: AsymmetricKey
+  /** Seconds that a copy of the key set may be kept. */
+  readonly keySetMaxAge: number
+}
 
 const StepSchema = Type.Object({ step: Type.Union([Type.Literal('publish'), Type.Literal('sign'), Type.Literal('retire')]) })
 
-/** Seconds to wait after a step: docs/keys.md says why. The minute is for clocks that differ, and for slow reads of the key set. */
-const WAIT = { publish: KEY_SET_MAX_AGE + 60, sign: REFRESH_DAYS * 86_400 + 60, retire: 0 }
 const NEXT = { publish: 'sign', sign: 'retire', retire: 'publish' } as const
 
 /** Made anew by each process: a service of several processes, or one that restarts, reads its keys from a secrets manager. */
@@ -17,8 +22,10 @@ export function createKey (): AsymmetricKey {
 }
 
 /** Adds `POST /key-roll`. The steps come in their order; the reply says how long to wait before the next one. */
-export async function keyRoll (fastify: FastifyInstance, { key }: { key: AsymmetricKey }): Promise<void> {
+export async function keyRoll (fastify: FastifyInstance, { key, keySetMaxAge }: KeyRollOptions): Promise<void> {
   const { guard, setKeys } = fastify.dualToken
+  /** Seconds: docs/keys.md says why. The minute is for clocks that differ, and for slow reads of the key set. */
+  const waits = { publish: keySetMaxAge + 60, sign: REFRESH_DAYS * 86_400 + 60, retire: 0 }
   let ring = [key]
   let next: Static<typeof StepSchema>['step'] = 'publish'
 
@@ -34,6 +41,6 @@ export async function keyRoll (fastify: FastifyInstance, { key }: { key: Asymmet
     setKeys(ring)
     next = NEXT[step]
     request.log.info({ step, kids: ring.map(({ kid }) => kid) }, 'The keys have changed')
-    return { step, kids: ring.map(({ kid }) => kid), next, wait: WAIT[step] }
+    return { step, kids: ring.map(({ kid }) => kid), next, wait: waits[step] }
   })
 }

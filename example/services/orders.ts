@@ -3,7 +3,7 @@ import diagnostics from 'node:diagnostics_channel'
 import { Type, type Static } from '@sinclair/typebox'
 import type { FastifyRequest } from 'fastify'
 import dualToken, { remoteKeys, type KeySetEvent } from '../../lib/index.ts'
-import { ISSUER, KEY_SET_MAX_AGE } from './agreed.ts'
+import { ISSUER, readKeySetMaxAge } from './agreed.ts'
 import { serve } from './serve.ts'
 import { openStore } from './store.ts'
 
@@ -19,7 +19,7 @@ await serve('orders', process.env.ORDERS_PORT ?? '3002', async fastify => {
   })
   const identity = process.env.IDENTITY_URL ?? 'http://127.0.0.1:3001'
   await fastify.register(dualToken, {
-    keys: remoteKeys(`${identity}/.well-known/jwks.json`, { algorithms: ['EdDSA'], cooldown: Math.min(30, KEY_SET_MAX_AGE) }),
+    keys: remoteKeys(`${identity}/.well-known/jwks.json`, { algorithms: ['EdDSA'], cooldown: Math.min(30, readKeySetMaxAge()) }),
     issuer: ISSUER,
     audience: 'orders',
     sessions: { store: await openStore(fastify) }
