@@ -172,7 +172,9 @@ test('the services share a file when nothing else is given', async t => {
   await drive(t, { SQLITE_FILE: newFile(t) }, ['npm', 'run', '--silent', 'services'])
 })
 
-test('the services share the Redis of REDIS_URL', { skip: withoutServer }, async t => await drive(t, { REDIS_URL: (await startRedis(t)).url }))
+test('the services share the Redis of REDIS_URL', { skip: withoutServer }, async t => {
+  await drive(t, { REDIS_URL: (await startRedis(t)).url })
+})
 
 test('the services share the Postgres of DATABASE_URL', { skip: withoutPostgres }, async t => {
   await drive(t, { DATABASE_URL: (await startPostgres(t)).url() })
