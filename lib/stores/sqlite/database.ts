@@ -5,11 +5,11 @@ import { createFault } from '../../errors.ts'
 
 export type SqliteValue = string | number | null
 
-/** The part of a prepared statement that the store uses. */
+/** The part of a prepared statement that the store uses. The values are unknown because the types of libsql and better-sqlite3 take no null. */
 export interface SqliteStatement {
-  get (...values: SqliteValue[]): unknown
-  all (...values: SqliteValue[]): unknown[]
-  run (...values: SqliteValue[]): unknown
+  get (...values: unknown[]): unknown
+  all (...values: unknown[]): unknown[]
+  run (...values: unknown[]): unknown
 }
 
 /** The part of a `DatabaseSync` of node:sqlite, or a `Database` of better-sqlite3 or libsql, that the store uses. */
