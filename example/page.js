@@ -221,7 +221,7 @@ async function signIn () {
   show('entrance-reply', reply, key && reply.ok ? 'Bound: the refresh token says in cnf which key it belongs to.' : undefined)
   if (!reply.ok) return
   clear('use-reply', 'sessions-reply', 'theft-reply')
-  hold({ ...signedOut, access: reply.body.token, refresh: reply.body.refresh_token })
+  hold({ ...signedOut, access: reply.body.token, refresh: reply.body.refresh_token, key })
   describe(hasSessions())
   if (hasSessions()) await listSessions()
 }

@@ -7,7 +7,7 @@ export async function createKey () {
 export async function proveFor ({ privateKey, publicKey }, method, path, nonce) {
   const { kty, crv, x, y } = await crypto.subtle.exportKey('jwk', publicKey)
   const header = { typ: 'dpop+jwt', alg: 'ES256', jwk: { kty, crv, x, y } }
-  const claims = { jti: crypto.randomUUID(), htm: method, htu: location.origin + path, iat: Math.floor(Date.now() / 1000), nonce }
+  const claims = { jti: crypto.randomUUID(), htm: method, htu: document.location.origin + path, iat: Math.floor(Date.now() / 1000), nonce }
   const input = [header, claims].map(part => base64url(JSON.stringify(part))).join('.')
   const signature = await crypto.subtle.sign({ name: 'ECDSA', hash: 'SHA-256' }, privateKey, new TextEncoder().encode(input))
   return `${input}.${base64url(String.fromCharCode(...new Uint8Array(signature)))}`
