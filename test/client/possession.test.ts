@@ -1,10 +1,14 @@
 // Both clients with `dpop` against a server that listens: whose key signs what, and what becomes of a lost key, a wrong clock and a thief.
 import { createHash } from 'node:crypto'
+import { statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { test, type Test } from 'tap'
 import {
   AuthorizationError, createCookieClient, createTokenClient, type ClientOptions, type CookieClient, type ProofKeys, type ProofKeyStorage, type TokenClient
 } from '../../lib/client/index.ts'
 import { createStorage, startClientApp, type ClientApp, type ClientAppOptions, type MemoryStorage } from '../support/client-app.ts'
+import { readPage } from '../support/markdown.ts'
 import { createJar, createKeyDatabase, createLocks, type Jar } from '../support/tabs.ts'
 
 const GOOD = { password: 'good' }
@@ -334,4 +338,21 @@ test('a key that was handed in is used as it is', async t => {
   await setting.client.signIn(GOOD)
   t.equal(await statusAfterRefresh(setting), 200)
   t.equal(keys.made, 0)
+})
+
+test('the key in a file of docs/clients.md outlives the process, and only its user can read it', async t => {
+  const block = readPage('docs/clients.md').blocks('ts').find(block => block.includes('function keyIn'))!
+  const file = join(t.testdir(), 'key-in.ts')
+  const [, keyInSource] = /(async function keyIn [^]*?\n})\n/.exec(block)!
+  writeFileSync(file, `
+    import { readFile, writeFile } from 'node:fs/promises'
+    const ES256 = { name: 'ECDSA', namedCurve: 'P-256' }
+    export ${keyInSource}`)
+  const { keyIn } = await import(pathToFileURL(file).href) as { keyIn (file: string): Promise<ProofKeyStorage> }
+  const keyFile = join(t.testdirName, 'key.json')
+  const setting = await open(t, 'in a storage', { dpop: await keyIn(keyFile) })
+  await setting.client.signIn(GOOD)
+  t.equal(statSync(keyFile).mode & 0o777, 0o600)
+  const restarted = setting.createClient({ dpop: await keyIn(keyFile) })
+  t.equal(await statusAfterRefresh({ ...setting, client: restarted }), 200)
 })
