@@ -1,8 +1,10 @@
 // The page at `/`: what the user presses → one request to this server, its reply in words, and the tokens as they now are.
+import { createKey, proveFor } from '/proof.js'
+
 const element = id => document.getElementById(id)
 
-/** The pair, in this variable and nowhere else; `usedUp` is the refresh token before it. */
-const signedOut = { access: null, refresh: null, usedUp: null, usedUpAt: 0, ended: false }
+/** The pair, in this variable and nowhere else; `usedUp` is the refresh token before it; `key` is what the session is bound to. */
+const signedOut = { access: null, refresh: null, key: null, usedUp: null, usedUpAt: 0, ended: false }
 let held = signedOut
 /** How far the server's clock is ahead of ours, in milliseconds. */
 let skew = 0
@@ -19,19 +21,22 @@ const EXPLANATIONS = {
   REFRESH_EXPIRED: 'The refresh token has expired as well. Sign in again.',
   REFRESH_REUSED: 'Theft: somebody used a used-up refresh token. The server cannot tell owner from thief, so the session ends for both. Sign in again.',
   REFRESH_REVOKED: 'Its session was ended, or the store has lost it. Sign in again.',
+  PROOF_INVALID: 'The refresh token is bound to a key, and nothing proves that the sender has it. The session lives on, and its owner notices nothing.',
   STORE_UNAVAILABLE: 'The session store is unreachable. Your tokens are still valid: try again when it is back.'
 }
 
-const MEANINGS = { sid: 'session', gen: 'generation', n: 'nonce' }
+const MEANINGS = { sid: 'session', gen: 'generation', n: 'nonce', cnf: 'the key it is bound to' }
 
-/** Sends one request; resolves to its status and body, also when there is no reply. */
-async function send (method, path, { token, body } = {}) {
-  const headers = {}
+/** Sends one request, with a proof if there is a key; resolves to its status and body, also when there is no reply. */
+async function send (method, path, { token, body, key, nonce } = {}) {
+  const headers = key ? { dpop: await proveFor(key, method, path, nonce) } : {}
   if (token) headers.authorization = `Bearer ${token}`
   if (body) headers['content-type'] = 'application/json'
   try {
     const response = await fetch(path, { method, headers, body: body && JSON.stringify(body), signal: AbortSignal.timeout(10_000) })
     skew = Date.parse(response.headers.get('date')) - Date.now() || 0
+    const asked = response.headers.get('dpop-nonce')
+    if (key && asked && !nonce) return await send(method, path, { token, body, key, nonce: asked })
     const text = await response.text()
     return { name: `${method} ${path}`, status: response.status, ok: response.ok, body: text === '' ? {} : JSON.parse(text) }
   } catch {
@@ -92,6 +97,8 @@ function hold (changes) {
   element('no-tokens').hidden = isHeld
   for (const id of ['both', 'use']) element(id).hidden = !isHeld
   for (const id of ['sessions', 'theft']) element(id).hidden = !hasSessions()
+  element('bound-theft').hidden = held.key === null
+  for (const part of document.querySelectorAll('.unbound')) part.hidden = held.key !== null
   if (held.ended) showSessions([])
   element('replay').disabled = held.usedUp === null
   if (isHeld) {
@@ -201,18 +208,20 @@ async function showProfile () {
 }
 
 function describe (keepsSessions) {
+  element('binding').hidden = !keepsSessions
   announce('profile', keepsSessions
     ? 'This server keeps sessions: each refresh renews both tokens, theft is detected, and signing out is final.'
     : 'This server is stateless, which is the default: it stores nothing. Start it with SESSIONS=memory to see sessions.')
 }
 
 async function signIn () {
-  const body = Object.fromEntries(new FormData(element('sign-in')))
-  const reply = await send('POST', '/authorizations', { body })
-  show('entrance-reply', reply)
+  const { bind, ...body } = Object.fromEntries(new FormData(element('sign-in')))
+  const key = bind ? await createKey() : null
+  const reply = await send('POST', '/authorizations', { body, key })
+  show('entrance-reply', reply, key && reply.ok ? 'Bound: the refresh token says in cnf which key it belongs to.' : undefined)
   if (!reply.ok) return
   clear('use-reply', 'sessions-reply', 'theft-reply')
-  hold({ ...signedOut, access: reply.body.token, refresh: reply.body.refresh_token })
+  hold({ ...signedOut, access: reply.body.token, refresh: reply.body.refresh_token, key })
   describe(hasSessions())
   if (hasSessions()) await listSessions()
 }
@@ -226,7 +235,7 @@ async function callMe (place, token) {
 
 async function refresh (place) {
   const presented = held.refresh
-  const reply = await send('PUT', '/authorizations', { token: presented })
+  const reply = await send('PUT', '/authorizations', { token: presented, key: held.key })
   const { token, refresh_token: successor = presented } = reply.body
   const rotated = successor !== presented
   if (!reply.ok) show(place, reply)
@@ -285,6 +294,11 @@ async function replay () {
   if (saysEnded(reply)) hold({ ended: true })
 }
 
+/** The thief is another computer, which has copied the refresh token. */
+async function steal (key) {
+  show('theft-reply', await send('PUT', '/authorizations', { token: held.refresh, key }))
+}
+
 onPress(element('sign-in'), signIn)
 onPress(element('call'), () => callMe('use-reply', held.access))
 onPress(element('call-wrong'), () => callMe('use-reply', held.refresh))
@@ -294,5 +308,8 @@ onPress(element('list'), listSessions)
 onPress(element('use-up'), () => refresh('theft-reply'))
 onPress(element('use-new'), () => callMe('theft-reply', held.access))
 onPress(element('replay'), replay)
+onPress(element('steal'), () => steal(null))
+onPress(element('steal-with-key'), async () => await steal(await createKey()))
+onPress(element('still-here'), () => refresh('theft-reply'))
 setInterval(tick, 250)
 showProfile()

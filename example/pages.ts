@@ -22,6 +22,7 @@ const STYLE = { url: '/page.css', file: 'page.css', type: 'text/css; charset=utf
 const TOKEN_FILES: readonly File[] = [
   { url: '/', file: 'page.html', type: 'text/html; charset=utf-8' },
   { url: '/page.js', file: 'page.js', type: 'text/javascript; charset=utf-8' },
+  { url: '/proof.js', file: 'proof.js', type: 'text/javascript; charset=utf-8' },
   STYLE
 ]
 const COOKIE_FILES: readonly File[] = [

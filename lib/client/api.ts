@@ -1,4 +1,5 @@
 // Where the API is, and who is signed in → a fetch that says who sends a request, and calls of the ready routes: what both clients share.
+import { createProver, type Prover } from './prover.ts'
 import { pause, send, unlessAborted, type Answer, type Signal } from './send.ts'
 import type { ClientOptions } from './types.ts'
 
@@ -27,6 +28,8 @@ export interface Api {
   readonly fetch: Fetch
   /** The URL of the ready routes. */
   readonly routes: URL
+  /** With the option `dpop`. */
+  readonly prover: Prover | null
   /** Calls one of the ready routes; with `below`, the one of that name below the others. */
   authorize (method: string, token?: string | null, credentials?: object, below?: string): Promise<Answer>
 }
@@ -41,6 +44,7 @@ export function createApi<Who extends SignedIn | null | undefined> (
   const { fetch = globalThis.fetch, timeout = 10_000, wait = pause } = options
   const base = new URL(options.baseUrl)
   const routes = new URL(options.path ?? '/authorizations', base)
+  const prover = createProver(options.dpop ?? false, routes)
   /** Counts how often the user has been asked, and has agreed. */
   let proofs = 0
   let asking: Promise<boolean> | undefined
@@ -99,16 +103,21 @@ export function createApi<Who extends SignedIn | null | undefined> (
     return true
   }
 
-  function authorize (method: string, token?: string | null, credentials?: object, below = ''): Promise<Answer> {
+  async function authorize (method: string, token?: string | null, credentials?: object, below = ''): Promise<Answer> {
     const url = below ? new URL(routes.pathname.replace(/\/?$/, `/${below}`), routes) : routes
     const headers = new Headers(credentials && { 'content-type': 'application/json' })
     setBearer(headers, token)
-    const sendOnce = (): Promise<Response> =>
-      fetch(url, { method, headers, body: JSON.stringify(credentials), redirect: 'error', signal: AbortSignal.timeout(timeout), ...own })
-    return send(sendOnce, wait, () => true)
+    const sendOnce = async (): Promise<Response> => {
+      // Each try needs a proof of its own: a server accepts none twice.
+      if (!below) await prover?.prove(headers, method, url)
+      return await fetch(url, { method, headers, body: JSON.stringify(credentials), redirect: 'error', signal: AbortSignal.timeout(timeout), ...own })
+    }
+    const ask = (): Promise<Answer> => send(sendOnce, wait, () => true)
+    const answer = await ask()
+    return prover?.takeNonce(answer) ? await ask() : answer
   }
 
-  return { fetch: fetchAsSignedIn, routes, authorize }
+  return { fetch: fetchAsSignedIn, routes, prover, authorize }
 }
 
 function setBearer (headers: Headers, token: string | null | undefined): void {

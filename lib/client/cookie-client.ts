@@ -28,7 +28,7 @@ interface Present {
  */
 export function createCookieClient (options: CookieClientOptions): CookieClient {
   const { access = false, onSignInRequired, locks = locksOfBrowser() } = options
-  const { fetch, routes, authorize } = createApi<Present | null>(options, identify, recover, reauthenticate, { credentials: 'include' })
+  const { fetch, routes, prover, authorize } = createApi<Present | null>(options, identify, recover, reauthenticate, { credentials: 'include' })
   const name = `fastify-dual-token cookies ${routes}`
   const channel = options.channel === undefined ? channelOfBrowser(name) : options.channel
   let token: Known
@@ -44,6 +44,7 @@ export function createCookieClient (options: CookieClientOptions): CookieClient 
 
   async function signIn (credentials: object): Promise<void> {
     await replaceUser(async () => {
+      await prover?.ensureKey()
       const { reply, code } = await authorize('POST', '', credentials)
       if (reply.status !== 201) throw new AuthorizationError(reply.status, code)
       return await tokenOf(reply)

@@ -12,6 +12,7 @@ export class AuthorizationError extends Error implements AuthorizationFailure {
     super(`The server answered ${status} ${code}`.trim())
     this.status = status
     this.code = code
-    this.signInRequired = /^FST_DUAL_TOKEN_(REFRESH_|ACCESS_REVOKED$)/.test(code)
+    // At a sign-in, a bad proof is a 400.
+    this.signInRequired = /^FST_DUAL_TOKEN_(REFRESH_|ACCESS_REVOKED$)/.test(code) || (status === 401 && code === 'FST_DUAL_TOKEN_PROOF_INVALID')
   }
 }

@@ -25,7 +25,7 @@ export async function send (sendOnce: () => Promise<Response>, wait: Wait, mayRe
 }
 
 async function codeOf (reply: Response): Promise<string | undefined> {
-  if (![401, 403, 503].includes(reply.status)) return undefined
+  if (![400, 401, 403, 503].includes(reply.status)) return undefined
   const body = await reply.clone().json().catch(() => null) as { code?: string } | null
   return body?.code
 }

@@ -17,11 +17,12 @@ const EXPIRED = 'FST_DUAL_TOKEN_ACCESS_EXPIRED'
  */
 export function createTokenClient (options: TokenClientOptions): TokenClient {
   const { storage, onSignInRequired, locks = locksOfBrowser() } = options
-  const { fetch, routes, authorize } = createApi<StoredTokens>(options, () => storage.get(), recover, reauthenticate)
+  const { fetch, routes, prover, authorize } = createApi<StoredTokens>(options, () => storage.get(), recover, reauthenticate)
   let refreshing: Promise<StoredTokens> | undefined
   let storing: Promise<StoredTokens> = Promise.resolve(null)
 
   async function signIn (credentials: object): Promise<void> {
+    if (prover) await withLock('tokens', prover.ensureKey)
     const { reply, code } = await authorize('POST', '', credentials)
     if (reply.status !== 201) throw new AuthorizationError(reply.status, code)
     await store({ ...await reply.json() as Tokens, sign_in: Math.random() })
@@ -95,7 +96,7 @@ export function createTokenClient (options: TokenClientOptions): TokenClient {
     return storing
   }
 
-  function withLock (name: string, step: () => Promise<StoredTokens>): Promise<StoredTokens> {
+  function withLock<T> (name: string, step: () => Promise<T>): Promise<T> {
     return locks?.request(`fastify-dual-token ${name} ${routes}`, step) ?? step()
   }
 

@@ -40,6 +40,21 @@ export interface AuthorizationFailure extends Error {
 /** Credentials, or whether the user has already given them again. */
 export type Proof = object | boolean | null | undefined
 
+/** A `CryptoKey`. */
+export type ProofKey = Parameters<typeof globalThis.crypto.subtle.sign>[1]
+
+/** A `CryptoKeyPair` for ES256, whose private key need not be extractable. */
+export interface ProofKeys {
+  readonly privateKey: ProofKey
+  readonly publicKey: ProofKey
+}
+
+/** Keeps the key of a device, in one place for all clients that share a sign-in. */
+export interface ProofKeyStorage {
+  get (): Promise<ProofKeys | null | undefined>
+  set (keys: ProofKeys): Promise<unknown>
+}
+
 /** What both clients are told. */
 export interface ClientOptions {
   /** The URL of the API. The client resolves relative URLs against it, and sends tokens only to its origin. */
@@ -55,6 +70,11 @@ export interface ClientOptions {
    * @param maxAge how many seconds ago the user may have proved who they are; undefined where the page cannot read the challenge
    */
   onReauthenticationRequired?: ((maxAge: number | undefined) => Proof | Promise<Proof>) | undefined
+  /**
+   * Binds each sign-in to a key of this device (proof of possession), so that nobody else can use its refresh token. True: the key is kept in IndexedDB, which
+   * all tabs share, or in memory where there is none, as in Node.js. Or the storage of the key. Default false.
+   */
+  dpop?: boolean | ProofKeyStorage | undefined
   /** Default `globalThis.fetch`. */
   fetch?: typeof globalThis.fetch | undefined
   /** Lets one tab at a time change the tokens; default `navigator.locks` in browsers, none elsewhere; `null` for none. */

@@ -792,7 +792,7 @@ test('the ready routes may be at another path', async t => {
 
 test('the options table names every option', async t => {
   const names: Record<keyof TokenClientOptions, true> = {
-    baseUrl: true, path: true, storage: true, onSignInRequired: true, onReauthenticationRequired: true, fetch: true, locks: true, timeout: true, wait: true
+    baseUrl: true, path: true, storage: true, onSignInRequired: true, onReauthenticationRequired: true, dpop: true, fetch: true, locks: true, timeout: true, wait: true
   }
   t.strictSame(readPage('docs/clients.md').rows('In a browser, with a storage', 'option').map(([name]) => name), Object.keys(names))
 })

@@ -581,7 +581,7 @@ for (const [place, isSecureContext, usesLocks, usesChannel] of [
 
 test('the table of the options names every one', async t => {
   const names: Record<keyof CookieClientOptions, true> = {
-    baseUrl: true, path: true, access: true, onSignInRequired: true, onReauthenticationRequired: true, fetch: true, locks: true, channel: true, timeout: true, wait: true
+    baseUrl: true, path: true, access: true, onSignInRequired: true, onReauthenticationRequired: true, dpop: true, fetch: true, locks: true, channel: true, timeout: true, wait: true
   }
   t.strictSame(readPage('docs/clients.md').rows('Tokens in cookies', 'option').map(([name]) => name), Object.keys(names))
 })

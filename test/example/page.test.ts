@@ -202,6 +202,52 @@ test('the page of the example server', { skip: withoutBrowser }, async t => {
     await says('use-reply', '403', 'FST_DUAL_TOKEN_REFRESH_REUSED')
   })
 
+  await t.test('a session that is bound to this device: a thief gets a 401, with a key or without one, and the owner goes on', async t => {
+    const { page, complaints, signIn, says, press, token } = await visit(t, browser, graceless.url)
+    const bind = page.getByLabel('Bind to this device')
+    await bind.check()
+    await signIn()
+    await says('entrance-reply', 'which key it belongs to')
+    await says('refresh', 'cnf', 'jkt', 'the key it is bound to')
+    t.equal(await page.getByRole('button', { name: 'Replay the used-up refresh token' }).isVisible(), false)
+    const first = await token('refresh')
+    await press('Refresh as a thief')
+    await says('theft-reply', 'PUT /authorizations → 401', 'FST_DUAL_TOKEN_PROOF_INVALID', 'Wrong proof of possession.', 'its owner notices nothing')
+    await press('Refresh as the owner')
+    await says('theft-reply', 'PUT /authorizations → 201', 'Both tokens are new')
+    await press('Call GET /me')
+    await says('use-reply', 'GET /me → 200')
+    await press('Refresh as a thief with another key')
+    await says('theft-reply', '401', 'FST_DUAL_TOKEN_PROOF_INVALID')
+    await press('Refresh')
+    await says('use-reply', 'PUT /authorizations → 201', 'Both tokens are new')
+    t.not(await token('refresh'), first)
+    await press('Call GET /me')
+    await says('use-reply', 'GET /me → 200')
+
+    await bind.uncheck()
+    await signIn()
+    await page.getByRole('button', { name: 'Replay the used-up refresh token' }).waitFor()
+    t.equal(await page.getByRole('button', { name: 'Refresh as a thief', exact: true }).isVisible(), false)
+    t.same(complaints, [])
+  })
+
+  await t.test('a device with a wrong clock is bound all the same, by the nonce of the server', async t => {
+    const { page, signIn, says, press } = await visit(t, browser, graceless.url)
+    await page.evaluate('const now = Date.now; Date.now = () => now() - 86_400_000')
+    await page.getByLabel('Bind to this device').check()
+    await signIn()
+    await says('entrance-reply', 'which key it belongs to')
+    await press('Refresh')
+    await says('use-reply', 'PUT /authorizations → 201')
+  })
+
+  await t.test('without sessions there is nothing to bind', async t => {
+    const { page, says } = await visit(t, browser, stateless.url)
+    await says('profile', 'This server is stateless')
+    t.equal(await page.getByLabel('Bind to this device').isVisible(), false)
+  })
+
   await t.test('it fits a phone and a desk, and every text has its contrast, in light and in dark', async t => {
     for (const colorScheme of ['light', 'dark'] as const) {
       for (const viewport of [PHONE, { width: 1280, height: 800 }]) {
@@ -223,6 +269,12 @@ test('the page of the example server', { skip: withoutBrowser }, async t => {
         await press('Replay the used-up refresh token')
         await says('theft-reply', 'FST_DUAL_TOKEN_REFRESH_REUSED')
         await isFine('after the theft')
+        await page.getByLabel('Bind to this device').check()
+        await signIn()
+        await says('entrance-reply', 'which key it belongs to')
+        await press('Refresh as a thief')
+        await says('theft-reply', 'FST_DUAL_TOKEN_PROOF_INVALID')
+        await isFine('after a theft that was in vain')
       }
     }
   })

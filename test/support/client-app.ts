@@ -2,8 +2,8 @@
 import type { FastifyInstance } from 'fastify'
 import type { Test } from 'tap'
 import type { Tokens, TokenStorage } from '../../lib/client/index.ts'
-import { memoryStore, type DualTokenOptions, type DualTokenRoutes, type LoadUser } from '../../lib/index.ts'
-import { createApp, type Clock } from './app.ts'
+import { memoryStore, type DualTokenOptions, type DualTokenRoutes, type DualTokenSessions, type LoadUser } from '../../lib/index.ts'
+import { createApp, type AppOptions, type Clock } from './app.ts'
 import { createToldStore, type ToldStore } from './session-app.ts'
 import { listen } from './wire.ts'
 
@@ -13,6 +13,10 @@ export interface ClientAppOptions {
   readonly kind?: (typeof KINDS)[number]
   readonly routes?: Partial<DualTokenRoutes>
   readonly cookies?: DualTokenOptions['cookies']
+  /** With sessions: how they are bound. */
+  readonly dpop?: DualTokenSessions['dpop']
+  /** Other options of the plugin. */
+  readonly plugin?: AppOptions
   /** Adds routes of its own. */
   readonly prepare?: (app: FastifyInstance) => unknown
 }
@@ -33,14 +37,15 @@ export interface ClientApp {
 }
 
 /** The server of `createApp`, where `login` takes a `user_id` too, with `POST /echo` for access tokens, that answers the body. */
-export async function startClientApp (t: Test, { kind = 'stateless', routes, cookies, prepare }: ClientAppOptions = {}): Promise<ClientApp> {
+export async function startClientApp (t: Test, { kind = 'stateless', routes, cookies, dpop, plugin, prepare }: ClientAppOptions = {}): Promise<ClientApp> {
   const told = createToldStore(memoryStore())
   const requests: string[] = []
   const headers: ClientApp['headers'] = []
   const { app, clock } = await createApp(t, {
     routes: { login: ({ password, user_id: id = 7 }) => password === 'good' ? { user_id: id as number } : null, ...routes },
     cookies,
-    ...(kind === 'with sessions' && { sessions: { store: told.store } })
+    ...(kind === 'with sessions' && { sessions: { store: told.store, dpop } }),
+    ...plugin
   })
   app.post('/echo', { preHandler: app.loginRequired }, async request => request.body)
   prepare?.(app)

@@ -1,5 +1,6 @@
-// What the tabs of a browser share, in one process: a jar of cookies, locks, and channels between them.
-import type { TokenChannel, TokenLocks } from '../../lib/client/index.ts'
+// What the tabs of a browser share, in one process: a jar of cookies, locks, channels between them, and a database of keys.
+import type { Databases } from '../../lib/client/key-storage.ts'
+import type { ProofKeys, TokenChannel, TokenLocks } from '../../lib/client/index.ts'
 
 export interface Jar {
   readonly cookies: Map<string, string>
@@ -88,4 +89,47 @@ export function createChannels (): { open: () => TokenChannel, posted: string[] 
       }
     }
   }
+}
+
+/** As much of IndexedDB as the client uses. Each request is answered later; with `broken`, by an error. */
+export interface KeyDatabase extends Databases {
+  readonly keys: Map<string, ProofKeys>
+  /** How many connections are open. */
+  readonly connections: number
+  broken: boolean
+}
+
+export function createKeyDatabase (): KeyDatabase {
+  const keys = new Map<string, ProofKeys>()
+  const stores = new Set<string>()
+  let connections = 0
+
+  function answer<T> (result: T, before = (_request: { onupgradeneeded: unknown }) => {}): ReturnType<Databases['open']> & { readonly result: T } {
+    const request = { result, error: new Error('broken'), onsuccess: null, onerror: null, onupgradeneeded: null }
+    setImmediate(() => {
+      if (!database.broken) before(request)
+      ;(database.broken ? request.onerror : request.onsuccess as unknown as () => void)!()
+    })
+    return request as never
+  }
+
+  const connection = {
+    createObjectStore: (name: string) => stores.add(name),
+    transaction (name: string) {
+      if (!stores.has(name)) throw new Error('NotFoundError')
+      return { objectStore: () => ({ get: (key: string) => answer(keys.get(key)), put: (value: ProofKeys, key: string) => answer(keys.set(key, value)) }) }
+    },
+    close () { connections-- }
+  }
+
+  const database: KeyDatabase = {
+    keys,
+    broken: false,
+    get connections () { return connections },
+    open: () => answer(connection, ({ onupgradeneeded }) => {
+      connections++
+      if (stores.size === 0) (onupgradeneeded as () => void)()
+    })
+  }
+  return database
 }

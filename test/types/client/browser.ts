@@ -1,5 +1,5 @@
 // The client in an application for browsers, that has no types of Node.js.
-import { AuthorizationError, createCookieClient, createTokenClient, type CookieClient, type TokenClient, type Tokens } from '../../../lib/client/index.ts'
+import { AuthorizationError, createCookieClient, createTokenClient, type CookieClient, type ProofKeyStorage, type TokenClient, type Tokens } from '../../../lib/client/index.ts'
 
 const client: TokenClient = createTokenClient({
   baseUrl: new URL(location.href),
@@ -28,6 +28,18 @@ const cookies: CookieClient = createCookieClient({
 const isSignedIn: boolean = await cookies.refresh()
 const withCookies: typeof window.fetch = cookies.fetch
 createCookieClient({ baseUrl: '/', locks: null, channel: null })
+
+declare const kept: { get (): Promise<CryptoKeyPair | null>, set (pair: CryptoKeyPair): Promise<void> }
+const keys: ProofKeyStorage = {
+  get: async () => await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign']),
+  async set ({ privateKey, publicKey }) {
+    await kept.set({ privateKey, publicKey })
+  }
+}
+for (const dpop of [true, false, undefined, keys, kept]) createCookieClient({ baseUrl: '/', dpop })
+createTokenClient({ baseUrl: '/', storage: { get: () => null, set () {} }, dpop: kept })
+// @ts-expect-error: a key is no storage
+createCookieClient({ baseUrl: '/', dpop: await keys.get() })
 
 // @ts-expect-error: a client for cookies has no storage
 createCookieClient({ baseUrl: '/', storage: localStorage })
