@@ -26,7 +26,7 @@ test('the table of errors names every error and status', async t => {
   for (const error of [...refusals, ...bodies, createInvalidRequest('x'), createUnsupportedGrant()]) {
     let status = 0
     const log = { error: () => {}, info: () => {} }
-    const reply = { log, code (value: number) { status = value; return reply }, headers: () => reply, send (body: { error: string }) { answered.add(`${body.error} ${status}`) } }
+    const reply = { log, code (value: number) { status = value; return reply }, headers: () => reply, removeHeader: () => reply, send (body: { error: string }) { answered.add(`${body.error} ${status}`) } }
     try {
       answerOauthError(error as never, { server: { initialConfig: {} } } as never, reply as never)
     } catch (thrown) {
