@@ -46,10 +46,12 @@ export function codeOf (error: unknown): unknown {
 
 /** Takes a step again for as long as it is undone; no connection is held between two tries. */
 export async function untilDone<T> (step: () => Promise<T>): Promise<T> {
-  for (let tries = 1; ; tries++) {
+  let tries = 0
+  while (true) {
     try {
       return await step()
     } catch (error) {
+      tries++
       if (tries === MOST_TRIES || !isConflict(error)) throw error
     }
     await delay(Math.random() * Math.min(tries, LONGEST_PAUSE))

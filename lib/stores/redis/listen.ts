@@ -22,12 +22,9 @@ export function listenByNodeRedis (
   let subscriber: NodeRedisSubscriber | undefined
   let timer: NodeJS.Timeout | undefined
 
+  /** A client that is not open throws when it is destroyed. */
   function drop (): void {
-    try {
-      subscriber?.destroy()
-    } catch {
-      // It was not open.
-    }
+    Promise.resolve(subscriber).then(client => client?.destroy()).catch(ignore)
   }
 
   async function open (): Promise<void> {

@@ -450,3 +450,14 @@ test('a process that ends while it sweeps is not held up', async t => {
   const { status, stderr } = spawnSync('/usr/bin/env', ['-u', 'NODE_OPTIONS', process.execPath, '--import', 'tsx', '--input-type=module', '-e', script, newFile(t)], { encoding: 'utf8', env: { PATH: process.env.PATH } })
   t.equal(status, 0, stderr)
 })
+
+test('a database that is busy while it is opened is asked again, and one that is no database is not', async t => {
+  const failures = [{ code: 'SQLITE_BUSY' }, { code: 'SQLITE_NOTADB' }]
+  let calls = 0
+  const database = {
+    exec () { throw Object.assign(new Error('no'), failures[calls++]) },
+    prepare () { throw Object.assign(new Error('no'), failures[calls++]) }
+  }
+  await t.rejects(sqliteStore(database).open!(), { code: 'FST_DUAL_TOKEN_OPTION_INVALID' })
+  t.equal(calls, 2)
+})
