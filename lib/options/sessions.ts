@@ -1,10 +1,57 @@
-// The `sessions` option → frozen settings.
+// The `sessions` option, and what it becomes: frozen settings.
 import cluster from 'node:cluster'
 import { readSeconds } from './durations.ts'
 import { createFault } from '../errors.ts'
 import { hasDuty, mustHaveDuty } from '../sessions/duties.ts'
+import type { SessionEvent } from '../sessions/events.ts'
 import type { PossessionSettings, SessionSettings } from '../sessions/settings.ts'
 import type { SessionLimit, SessionStore } from '../sessions/store.ts'
+
+/** The `sessions` option. Durations are seconds, fractions included, or strings such as `'15m'`. */
+export interface DualTokenSessions {
+  /** `memoryStore()`, `sqliteStore(path)`, `postgresStore(pool)`, `redisStore(client)` or a store of your own. */
+  store: SessionStore
+  /** Renew the refresh token at each refresh; default true. False: it stays the same, but can be revoked. */
+  rotate?: boolean | undefined
+  /** How long a refresh token still works after its successor was made; default 10. */
+  grace?: number | string | undefined
+  /** How long a refresh token still works if its successor was never used, because the reply was lost; default `'24h'`. */
+  recovery?: number | string | undefined
+  /** Each refresh renews the lifetime of the refresh token; default false: it ends at a fixed time after sign-in. */
+  sliding?: boolean | undefined
+  /** The longest life of a sliding session, from sign-in; default `'90d'`. */
+  maxLifetime?: number | string | undefined
+  /** How many sessions a user may have at once; default: any number. */
+  maxPerUser?: number | undefined
+  /** At a sign-in beyond `maxPerUser`: end the least recently used session (default), or refuse the sign-in. */
+  whenFull?: 'end_oldest' | 'refuse' | undefined
+  /** How often the feed of revoked sessions is read; default 2. */
+  pollInterval?: number | string | undefined
+  /** How long the feed may be unreadable before `onStale` counts; default `'5m'`. */
+  maxStaleness?: number | string | undefined
+  /** After `maxStaleness`, guards answer 503 (`'deny'`, default) or go on (`'allow'`). */
+  onStale?: 'deny' | 'allow' | undefined
+  /** How long the store may take before a sign-in, refresh or logout answers 503; default 1. */
+  storeTimeout?: number | string | undefined
+  /**
+   * Binds sessions to a key of the client (RFC 9449): a sign-in with a proof in its header `DPoP` is bound (`'optional'`, the default where the
+   * store names the duty `possession`), every sign-in must bring one (`'required'`), or none is looked at (`false`). Sessions that are bound stay so.
+   */
+  dpop?: 'optional' | 'required' | false | DualTokenDpop | undefined
+  /** Called with every event of a session. The plugin logs what it throws and continues. */
+  onEvent?: ((event: SessionEvent) => unknown) | undefined
+}
+
+/** How sessions are bound to keys. */
+export interface DualTokenDpop {
+  /** Default `'optional'`. */
+  mode?: 'optional' | 'required' | undefined
+  /**
+   * Where clients see this server, when the request does not say so: `https://app.example`, with the path, if any, that a proxy removes.
+   * Default: as `request.protocol` and `request.host` say, which Fastify's `trustProxy` decides.
+   */
+  origin?: string | undefined
+}
 
 /** Every member of the option. */
 export const SESSION_OPTION_NAMES: ReadonlySet<string> = new Set([
