@@ -20,7 +20,9 @@ export function readCookies (option: true | object): CookieSettings {
   for (const [index, origin] of origins.entries()) {
     if (!isOrigin(origin)) throw flaw(`origins[${index}]`, "must be an origin as browsers write it, such as 'https://app.example'")
   }
-  if (name !== undefined && !isCookieName(name)) throw flaw('name', 'must be 1 to 64 letters, digits, dots, hyphens and underscores, without a prefix of browsers')
+  if (name !== undefined && !isCookieName(name)) {
+    throw flaw('name', 'must be 1 to 64 letters, digits, dots, hyphens and underscores, without a prefix of browsers')
+  }
   if (typeof secure !== 'boolean') throw flaw('secure', 'must be true or false')
 
   const start = `${secure ? PREFIX : ''}${name === undefined ? '' : `${name}_`}`

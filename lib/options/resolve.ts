@@ -138,7 +138,8 @@ function checked (options: unknown): Record<string, unknown> {
   const given: Record<string, unknown> = { ...options as object }
   for (const [name, value] of Object.entries(given)) {
     const schema = Object.hasOwn(OptionSchemas, name) ? OptionSchemas[name] : undefined
-    if (schema === undefined) throw createFault('OPTION_INVALID', `Option ${name} is not known${name === 'prefix' ? ': routes.path says where the ready routes stand' : ''}.`)
+    const hint = name === 'prefix' ? ': routes.path says where the ready routes stand' : ''
+    if (schema === undefined) throw createFault('OPTION_INVALID', `Option ${name} is not known${hint}.`)
     if (value !== undefined && !Value.Check(schema, value)) {
       throw createFault('OPTION_INVALID', `Option ${name} must be ${schema.description}.`)
     }

@@ -55,7 +55,8 @@ export interface DualTokenDpop {
 
 /** Every member of the option. */
 export const SESSION_OPTION_NAMES: ReadonlySet<string> = new Set([
-  'store', 'rotate', 'grace', 'recovery', 'sliding', 'maxLifetime', 'maxPerUser', 'whenFull', 'pollInterval', 'maxStaleness', 'onStale', 'storeTimeout', 'onEvent', 'dpop'
+  'store', 'rotate', 'grace', 'recovery', 'sliding', 'maxLifetime', 'maxPerUser', 'whenFull', 'pollInterval', 'maxStaleness', 'onStale', 'storeTimeout',
+  'onEvent', 'dpop'
 ])
 const STORE_METHODS = ['create', 'rotate', 'confirm', 'revoke', 'revokeUser', 'list', 'revokedSince'] as const
 const SKEW = 60
@@ -73,7 +74,9 @@ export function readSessions (options: object, accessLifetime: number, refreshLi
   for (const name of Object.keys(given)) if (!SESSION_OPTION_NAMES.has(name)) throw flaw(name, 'is not known')
 
   const { store, rotate = true, sliding = false, onStale = 'deny', onEvent } = given
-  if (!isStore(store)) throw flaw('store', 'must be a session store: memoryStore(), sqliteStore(path), postgresStore(pool), redisStore(client) or one of your own')
+  if (!isStore(store)) {
+    throw flaw('store', 'must be a session store: memoryStore(), sqliteStore(path), postgresStore(pool), redisStore(client) or one of your own')
+  }
   if (store.inProcess === true && cluster.isWorker) {
     throw flaw('store', 'must not be memoryStore() in a worker of node:cluster, for each worker would know its own sessions alone: ' +
       'take sqliteStore, postgresStore or redisStore')
@@ -129,11 +132,14 @@ const ORIGIN = /^https?:\/\/[^\s/?#@\\]+(?:\/[^\s?#\\]*[^\s/?#\\])?$/
 function readDpop (store: SessionStore, dpop: unknown): PossessionSettings {
   if (dpop === undefined) return Object.freeze({ mode: hasDuty(store, 'possession') && 'optional', origin: null })
   if (dpop === false) return Object.freeze({ mode: false, origin: null })
-  const { mode = 'optional', origin, ...rest }: Record<string, unknown> = typeof dpop === 'object' && dpop !== null && !Array.isArray(dpop) ? { ...dpop } : { mode: dpop }
+  const isObject = typeof dpop === 'object' && dpop !== null && !Array.isArray(dpop)
+  const { mode = 'optional', origin, ...rest }: Record<string, unknown> = isObject ? { ...dpop } : { mode: dpop }
   const [unknown] = Object.keys(rest)
   if (unknown !== undefined) throw flaw(`dpop.${unknown}`, 'is not known')
   if (mode !== 'optional' && mode !== 'required') throw flaw('dpop', "must be 'optional', 'required', false, or an object with mode and origin")
-  if (origin !== undefined && !isOrigin(origin)) throw flaw('dpop.origin', "must be where clients see this server, such as 'https://app.example', without a slash at its end")
+  if (origin !== undefined && !isOrigin(origin)) {
+    throw flaw('dpop.origin', "must be where clients see this server, such as 'https://app.example', without a slash at its end")
+  }
   mustHaveDuty(store, 'possession', 'sessions.dpop')
   return Object.freeze({ mode, origin: origin ?? null })
 }

@@ -18,7 +18,7 @@ export function isTarget (htu: unknown, target: string): boolean {
   try {
     return new URL(htu).href === new URL(target).href
   } catch {
-    // The one or the other is no URL, whoever wrote it.
+    // At least one of the two is not a URL.
     return false
   }
 }

@@ -52,7 +52,9 @@ export function addTokenRoute (fastify: FastifyInstance, routes: RouteSettings, 
       ...proofHeader(binds && 'optional'),
       response: {
         200: TokenReplySchema,
-        ...documentedErrors(['invalid_request', 'invalid_grant', 'unsupported_grant_type', ...binds ? ['invalid_dpop_proof', 'use_dpop_nonce'] as const : []], sessions !== null)
+        ...documentedErrors([
+          'invalid_request', 'invalid_grant', 'unsupported_grant_type', ...binds ? ['invalid_dpop_proof', 'use_dpop_nonce'] as const : []
+        ], sessions !== null)
       }
     }
   })

@@ -36,7 +36,7 @@ export function createReauthenticate ({ settings, issue, sessions }: Reauthentic
     if (userId !== undefined && userId !== own) return 'another user'
     if (keep === null) return issue(claims, false)
 
-    // Of generation 0, because only a refresh may confirm a later one.
+    // An access token of generation 0, because only a refresh may confirm a later generation.
     const session = createSessionClaims(sid, now(), accessLifetime)
     // Signs first, so that claims that do not fit a token change nothing.
     const reply = issue(claims, false, session)

@@ -90,7 +90,7 @@ function naming (store: SessionStore, say: (name: string) => void): SessionStore
   return stand(name => {
     const own: unknown = Reflect.get(store, name)
     if (typeof own !== 'function') return own
-    // Of the store itself, which may have private members.
+    // Called on the store itself, which may have private members.
     return (...values: unknown[]) => {
       say(String(name))
       return Reflect.apply(own, store, values)

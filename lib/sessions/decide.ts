@@ -19,7 +19,7 @@ export function decideRotation (record: SessionRecord | null, attempt: RotationA
   const sinceRotation = rotatedAt === 0 ? null : Math.max(0, clock - rotatedAt)
 
   if (attempt.now >= record.expiresAt + attempt.clockTolerance) return denied('expired', sinceRotation)
-  // Whoever has the key is the owner, perhaps out of step; without it a token is worth nothing. Neither ends a bound session.
+  // A client with the key is the owner, perhaps with an old token; without the key a token is useless. Neither ends a bound session.
   const bound = record.jkt !== null
   if (bound && attempt.jkt !== record.jkt) return denied('unproven', sinceRotation)
   if (attempt.nonceHash !== record.nonceHash || attempt.userId !== record.userId) return bound ? denied('unproven', sinceRotation) : reused(sinceRotation)

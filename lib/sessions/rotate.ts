@@ -32,7 +32,19 @@ export function createRotate ({ settings, now, feed, callStore, emit, createRefu
     const { sid, gen, nonce, jkt } = sessionOf(claims)
     const moment = now()
     const rotation = await callStore(store => store.rotate({
-      sessionId: sid, userId, generation: gen, nonceHash: hashNonce(nonce), rotate, grace, recovery, sliding, clockTolerance, jkt: proven, now: moment, revocationTtl, ...client
+      now: moment,
+      revocationTtl,
+      sessionId: sid,
+      userId,
+      generation: gen,
+      nonceHash: hashNonce(nonce),
+      rotate,
+      grace,
+      recovery,
+      sliding,
+      clockTolerance,
+      jkt: proven,
+      ...client
     }))
     const details = { userId, ip: client.ip, sinceRotation: rotation.sinceRotation }
 

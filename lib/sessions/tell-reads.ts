@@ -15,7 +15,7 @@ export interface FeedEvent {
 const channel = diagnostics.channel('fastify-dual-token:feed')
 
 /**
- * The same read, told to whoever listens.
+ * Wraps a read of the feed, so that subscribers of the channel hear of each read.
  *
  * @param age milliseconds; Infinity before the first complete read
  */

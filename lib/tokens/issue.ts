@@ -66,7 +66,14 @@ export function createIssue (settings: IssueSettings, ring: KeyRing): Issue {
     // The record of a session keeps it for the next refresh.
     const refresh = session === null
       ? { iat: now, exp: now + lifetime, ...proved }
-      : { iat: seconds(session.issuedAt), exp: seconds(session.expiresAt), sid: session.sid, gen: session.gen, n: session.nonce, ...(session.jkt !== null && { cnf: { jkt: session.jkt } }) }
+      : {
+          iat: seconds(session.issuedAt),
+          exp: seconds(session.expiresAt),
+          sid: session.sid,
+          gen: session.gen,
+          n: session.nonce,
+          ...(session.jkt !== null && { cnf: { jkt: session.jkt } })
+        }
     // In a cookie the refresh token travels with every request, so it carries no more than it must.
     const carried = cookies === null ? claims : { [userIdClaim]: claims[userIdClaim] }
     return {

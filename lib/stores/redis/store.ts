@@ -18,7 +18,7 @@ const COUNT_LIFE = 400 * 86_400_000
 
 export interface RedisStoreOptions extends PlacesOptions {
   /**
-   * Of every key, default `'dual-token:'`. One prefix per set of users: services with other secrets that share it refuse each other's
+   * The prefix of every key; default `'dual-token:'`. One prefix per set of users: services with other secrets that share it refuse each other's
    * tokens, and still list and end each other's sessions of equal user ids. A prefix with a hash tag of its own is used as it is, with one shard.
    */
   readonly prefix?: string
