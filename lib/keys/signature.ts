@@ -39,7 +39,7 @@ function createCheckSignature ({ algorithm, publicKey }: PublicRingKey) {
 }
 
 /** The length of a signature in bytes: that of the RSA modulus, or twice 32. */
-function lengthOf ({ publicKey }: PublicRingKey): number {
-  const bits = publicKey.asymmetricKeyDetails!.modulusLength
-  return bits === undefined ? 64 : Math.ceil(bits / 8)
+function lengthOf ({ algorithm, publicKey }: PublicRingKey): number {
+  if (algorithm === 'ES256' || algorithm === 'EdDSA') return 64
+  return Math.ceil(publicKey.asymmetricKeyDetails!.modulusLength! / 8)
 }

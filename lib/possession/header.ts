@@ -11,8 +11,8 @@ export interface Prover {
 }
 
 export interface Headers {
-  /** A string says what is wrong. Rejects with a SyntaxError when the segment is not JSON. */
-  read (segment: string): Promise<Prover | string>
+  /** A string says what is wrong. Throws a SyntaxError when the segment is not JSON. */
+  read (segment: string): Prover | string
   /** Remembers a key whose signature was good, so that nobody fills the memory with others. */
   remember (segment: string, prover: Prover): void
 }
@@ -23,18 +23,18 @@ const FORBIDDEN = /^(?:crit|b64|jku|x5.*)$/s
 /** Longer ones are not remembered; a key and what is said of it take half. */
 const MAX_LENGTH = 512
 
-/** @param max how many keys are remembered: reading a key of P-256 costs as much as a signature */
+/** @param max how many keys are remembered: on Node.js 20, to read a key of P-256 costs as much as a signature */
 export function createHeaders (max = 5000): Headers {
   const known = new LRUCache<string, Prover>({ max })
 
   return {
-    async read (segment) {
+    read (segment) {
       const prover = known.get(segment)
       if (prover !== undefined) return prover
       const header = parseSegment(segment)
       if (header === null || header.typ !== 'dpop+jwt') return 'typ'
       if (Object.keys(header).some(name => FORBIDDEN.test(name))) return 'header'
-      const key = await readProofKey(header.alg, header.jwk)
+      const key = readProofKey(header.alg, header.jwk)
       return key === null ? 'alg or jwk' : { thumbprint: key.thumbprint, verifySignature: createVerifySignature(key) }
     },
 

@@ -1,5 +1,5 @@
 // The `alg` and `jwk` of a proof → the public key in it, or null (RFC 7518 section 6.2, RFC 8037 section 2).
-import { createPublicKey, KeyObject, webcrypto } from 'node:crypto'
+import { createPublicKey } from 'node:crypto'
 import type { PublicRingKey } from '../keys/check.ts'
 import { hasSoundOrder } from '../keys/ed25519.ts'
 import { holdsPrivate } from '../keys/parse.ts'
@@ -17,35 +17,23 @@ const ALGORITHMS = new Map<unknown, 'ES256' | 'EdDSA'>([['ES256', 'ES256'], ['Ed
 /** 32 bytes in base64url, in the one way to write them. */
 const COORDINATE = /^[\w-]{42}[AEIMQUYcgkosw048]$/
 
-/** The first byte of a point that is written in full (SEC 1 section 2.3.3). */
-const UNCOMPRESSED = Buffer.of(4)
-
 type Jwk = Readonly<Record<string, unknown>>
 
-/** Reads a key that may sign proofs; null when it is of no use, or private. Never rejects. */
-export async function readProofKey (alg: unknown, jwk: unknown): Promise<ProofKey | null> {
+/** Reads a key that may sign proofs; null when it is of no use, or private. Never throws. */
+export function readProofKey (alg: unknown, jwk: unknown): ProofKey | null {
   const algorithm = ALGORITHMS.get(alg)
   if (algorithm === undefined || typeof jwk !== 'object' || jwk === null || Array.isArray(jwk)) return null
   if (holdsPrivate(jwk) || !allowsUse(jwk as Jwk, algorithm)) return null
   const members = membersOf(jwk as Jwk, algorithm)
   if (members === null) return null
   try {
-    const publicKey = await load(members)
+    // Throws when the point is not on the curve P-256; for Ed25519, the verification of the signature fails.
+    const publicKey = createPublicKey({ key: { ...members }, format: 'jwk' })
     return { kid: '', algorithm, privateKey: null, publicKey, thumbprint: thumbprintOf(members) }
   } catch {
     // Drops the error, because its message can quote the key.
     return null
   }
-}
-
-/**
- * Throws when the point is not on the curve P-256; for Ed25519, the verification of the signature fails. `createPublicKey` takes as long as a
- * verification for a key of P-256, because it computes the order of the point, which cannot be another one on this curve.
- */
-async function load (members: KeyMembers): Promise<KeyObject> {
-  if (members.kty === 'OKP') return createPublicKey({ key: { ...members }, format: 'jwk' })
-  const point = Buffer.concat([UNCOMPRESSED, Buffer.from(members.x, 'base64url'), Buffer.from(members.y, 'base64url')])
-  return KeyObject.from(await webcrypto.subtle.importKey('raw', point, { name: 'ECDSA', namedCurve: members.crv }, true, ['verify']))
 }
 
 /** RFC 7517 section 4. */

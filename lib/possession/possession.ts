@@ -45,7 +45,7 @@ export function createPossession ({ settings: { mode, origin }, ring, now, creat
   return {
     async atSignIn (request) {
       if (mode === false) return null
-      const verdict = await verifyProof(request)
+      const verdict = verifyProof(request)
       if (verdict.flaw === null) return verdict.thumbprint
       if (verdict.flaw !== 'MISSING') throw refusalOf(verdict, true)
       if (mode === 'required') throw createRefusal('PROOF_REQUIRED')
@@ -54,7 +54,7 @@ export function createPossession ({ settings: { mode, origin }, ring, now, creat
 
     async atRefresh (bound, request) {
       if (request === undefined) throw createRefusal('PROOF_INVALID', 'no proof')
-      const verdict = await verifyProof(request)
+      const verdict = verifyProof(request)
       if (verdict.flaw !== null) throw refusalOf(verdict, false)
       if (verdict.thumbprint !== bound) throw createRefusal('PROOF_INVALID', 'another key')
       return bound

@@ -13,8 +13,8 @@ export type ProofVerdict =
   | { readonly thumbprint: string, readonly flaw: null }
   | { readonly thumbprint: null, readonly flaw: ProofFlaw, readonly reason: string }
 
-/** Verifies the proof of a request, once: the same proof is not good again. Never rejects. */
-export type VerifyProof = (request: ProvingRequest) => Promise<ProofVerdict>
+/** Verifies the proof of a request, once: the same proof is not good again. Never throws. */
+export type VerifyProof = (request: ProvingRequest) => ProofVerdict
 
 export interface ProofParts {
   /** Where clients see this server; null: as the request says. */
@@ -31,24 +31,24 @@ const FRESH = 300
 const MAX_ID = 256
 
 export function createVerifyProof ({ origin, now, headers, nonces, isReplayed }: ProofParts): VerifyProof {
-  return async function verifyProof (request) {
+  return function verifyProof (request) {
     const proof = request.headers.dpop
     if (proof === undefined) return flawed('MISSING', 'no proof')
     // Node.js joins headers of one name with a comma, which no proof has.
     if (typeof proof !== 'string' || proof.includes(',')) return invalid('more than one header')
     if (proof.length > MAX_TOKEN_LENGTH) return invalid('too long')
     try {
-      return await verifySigned(proof, request)
+      return verifySigned(proof, request)
     } catch {
       // Drops the error, because its message quotes the proof.
       return invalid('not JSON')
     }
   }
 
-  async function verifySigned (proof: string, request: ProvingRequest): Promise<ProofVerdict> {
+  function verifySigned (proof: string, request: ProvingRequest): ProofVerdict {
     const segments = split(proof)
     if (segments === null) return invalid('not a compact JWS')
-    const prover = await headers.read(segments.header)
+    const prover = headers.read(segments.header)
     if (typeof prover === 'string') return invalid(prover)
     if (!prover.verifySignature(segments.input, segments.signature)) return invalid('signature')
     headers.remember(segments.header, prover)

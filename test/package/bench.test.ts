@@ -5,6 +5,7 @@ import { benchGuardedRoute } from '../../bench/guarded-route.ts'
 import { benchGuards } from '../../bench/guards.ts'
 import { benchIssue } from '../../bench/issue.ts'
 import { benchKeys } from '../../bench/keys.ts'
+import { benchLarge } from '../../bench/large.ts'
 import { ratio, report } from '../../bench/measure.ts'
 import { benchPossession } from '../../bench/possession.ts'
 import { benchRefused } from '../../bench/refused.ts'
@@ -99,4 +100,12 @@ test('a ratio is the median of the ratios of each round', t => {
   t.equal(ratio({ slow: samples.slow.slice(1), fast: samples.fast.slice(1) }, ['slow', 'fast']), 3.5)
   t.match(report('Title', samples, { 'slow ÷ fast': ['slow', 'fast'] }), /^Title\n.*CPU µs +per second\n/)
   t.end()
+})
+
+test('the large benchmark runs every case on every disk that is there, and names those that are not', async t => {
+  const text = await benchLarge(t, { sessions: 400, count: 40 })
+  for (const line of ['SQLite, libsql: 400 sessions', '  rotation, full, beside a sweep: median', '  sweep of 8 sessions']) t.ok(text.includes(line), line)
+  const postgres = withoutPostgres === false ? ['Postgres: 400 sessions', '  rotation, 200 sessions: median'] : [`Left out: ${withoutPostgres}`]
+  for (const line of postgres) t.ok(text.includes(line), line)
+  t.notMatch(text, /NaN|Infinity|undefined/)
 })
