@@ -103,9 +103,9 @@ test('a ratio is the median of the ratios of each round', t => {
 })
 
 test('the large benchmark runs every case on every disk that is there, and names those that are not', async t => {
-  const text = await benchLarge(t, { sessions: 400, count: 40 })
-  for (const line of ['SQLite, libsql: 400 sessions', '  rotation, full, beside a sweep: median', '  sweep of 8 sessions']) t.ok(text.includes(line), line)
-  const postgres = withoutPostgres === false ? ['Postgres: 400 sessions', '  rotation, 200 sessions: median'] : [`Left out: ${withoutPostgres}`]
+  const text = await benchLarge(t, { sessions: 6_000, count: 40 })
+  for (const line of ['SQLite, libsql: 6,000 sessions', '  rotation, full, beside a sweep: median', '  sweep of 120 sessions']) t.ok(text.includes(line), line)
+  const postgres = withoutPostgres === false ? ['Postgres: 6,000 sessions', '  rotation, 1,000 sessions: median'] : [`Left out: ${withoutPostgres}`]
   for (const line of postgres) t.ok(text.includes(line), line)
   t.notMatch(text, /NaN|Infinity|undefined/)
 })
