@@ -4,7 +4,9 @@ import fastifyJwt from '@fastify/jwt'
 import { createVerifier } from 'fast-jwt'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { Redis } from 'ioredis'
-import dualToken, { loginRequired, memoryStore, redisStore, type DualTokenKey, type DualTokenOptions, type SessionStore } from '../lib/index.ts'
+import dualToken, {
+  loginRequired, memoryStore, redisStore, type DualTokenKey, type DualTokenOptions, type GuardOptions, type SessionStore
+} from '../lib/index.ts'
 
 export const SECRET = 'bench-only-secret-f3b1c9d27e5a4860'
 /** The key of RFC 8037 appendix A.1: the processes share it. */
@@ -36,7 +38,19 @@ export const sessionApps = {
   'sessions in Redis': () => withRedis(process.env.REDIS_URL!)
 }
 
-export type AppName = keyof typeof apps | keyof typeof sessionApps
+/** One server for all guards, so that no difference between processes counts. */
+export const guardApps = { guards: withGuards }
+
+/** The guards that are compared, under paths of one length, so that the router takes as long for each. */
+export const GUARDS = {
+  loginRequired: { path: '/login', rules: null },
+  'guard, maxAge': { path: '/fresh', rules: { maxAge: '10m' } },
+  'guard, scope': { path: '/scope', rules: { scope: 'reports:read' } },
+  'guard, allow': { path: '/allow', rules: { allow: user => user.user_id === USER.user_id } },
+  'guard, all three': { path: '/three', rules: { maxAge: '10m', scope: 'reports:read', allow: user => user.user_id === USER.user_id } }
+} as const satisfies Record<string, { path: string, rules: GuardOptions | null }>
+
+export type AppName = keyof typeof apps | keyof typeof sessionApps | keyof typeof guardApps
 
 async function bare (): Promise<FastifyInstance> {
   const fastify = Fastify()
@@ -48,6 +62,16 @@ async function guarded (cache: number, signer: DualTokenOptions = { secret: SECR
   const fastify = Fastify()
   await fastify.register(dualToken, { ...signer, cache })
   fastify.get('/', { preHandler: loginRequired }, async request => ({ user_id: request.user!.user_id }))
+  return fastify
+}
+
+async function withGuards (): Promise<FastifyInstance> {
+  const fastify = Fastify()
+  await fastify.register(dualToken, { secret: SECRET, authTime: true })
+  for (const { path, rules } of Object.values(GUARDS)) {
+    const preHandler = rules === null ? loginRequired : fastify.dualToken.guard(rules)
+    fastify.get(path, { preHandler }, async request => ({ user_id: request.user!.user_id }))
+  }
   return fastify
 }
 

@@ -26,10 +26,10 @@ export async function portOf (server: Child): Promise<number> {
 }
 
 /** Requests to a server, each with the next of the tokens, as a case: what counts is the CPU time of the server. */
-export function loadOf (client: Child, server: Child, tokens: readonly string[]): Case {
+export function loadOf (client: Child, server: Child, tokens: readonly string[], path = '/'): Case {
   return async function run (count) {
     const { port, cpu } = await ask<ServerState>(server, {})
-    const load: Load = { port, tokens, answer: JSON.stringify({ user_id: USER.user_id }), count }
+    const load: Load = { port, path, tokens, answer: JSON.stringify({ user_id: USER.user_id }), count }
     const { elapsed } = await ask<LoadResult>(client, load)
     const after = (await ask<ServerState>(server, {})).cpu
     return sampleOf({ user: after.user - cpu.user, system: after.system - cpu.system }, elapsed, count)

@@ -2,9 +2,10 @@
 import assert from 'node:assert'
 import { connect, type Socket } from 'node:net'
 
-/** `count` requests to a port, each with the next of the tokens; every answer must be 200 and end with `answer`. */
+/** `count` requests to a path of a port, each with the next of the tokens; every answer must be 200 and end with `answer`. */
 export interface Load {
   readonly port: number
+  readonly path: string
   readonly tokens: readonly string[]
   readonly answer: string
   readonly count: number
@@ -17,8 +18,8 @@ export interface LoadResult {
 const CONNECTIONS = 32
 
 /** A bare socket: node:http would use more CPU time here than the servers do, and they share the machine. */
-function run ({ port, tokens, answer, count }: Load, done: (result: LoadResult) => void): void {
-  const requests = tokens.map(token => `GET / HTTP/1.1\r\nhost: localhost:${port}\r\nauthorization: Bearer ${token}\r\n\r\n`)
+function run ({ port, path, tokens, answer, count }: Load, done: (result: LoadResult) => void): void {
+  const requests = tokens.map(token => `GET ${path} HTTP/1.1\r\nhost: localhost:${port}\r\nauthorization: Bearer ${token}\r\n\r\n`)
   const started = performance.now()
   let sent = 0
   let received = 0
