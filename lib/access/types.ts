@@ -2,8 +2,10 @@
 import type { FastifyRequest } from 'fastify'
 import type { AccessClaims, Awaitable } from '../tokens/types.ts'
 
-/** The request as a guard needs it: any FastifyRequest, whatever its generics. */
-export type GuardedRequest = Pick<FastifyRequest, 'headers' | 'raw'>
+/** The request as a guard needs it: any FastifyRequest, whatever its generics, of HTTP/1.1 or HTTP/2. */
+export interface GuardedRequest extends Pick<FastifyRequest, 'headers'> {
+  readonly raw: Pick<FastifyRequest['raw'], 'rawHeaders'>
+}
 
 /** A callback hook for `onRequest`, `preValidation` or `preHandler`. */
 export type Guard = (request: GuardedRequest & { readonly server: object }, reply: unknown, done: (error?: Error) => void) => void

@@ -43,7 +43,7 @@ export function createFollower ({ settings, now, replace, log }: FollowParts): K
   // A query may hold an access key.
   const url = settings.url.replace(/[?#].*$/s, '')
 
-  let current = { text: '', keys: 0 }
+  let current: { readonly text: string | null, readonly keys: number } = { text: null, keys: 0 }
   let reading: AbortController | null = null
   let isOpen = false
   let isClosed = false
@@ -112,7 +112,8 @@ export function createFollower ({ settings, now, replace, log }: FollowParts): K
           await read(Math.min(timeout, giveUpAt - performance.now()))
           break
         } catch (cause) {
-          if (isClosed || performance.now() + BOOT_PAUSE >= giveUpAt) {
+          // The last read gets some time, too: otherwise its failure would hide the reason of the others.
+          if (isClosed || performance.now() + 2 * BOOT_PAUSE >= giveUpAt) {
             const sentence = `Option keys must be a key set that can be read at boot: ${(cause as Error).message}.`
             throw Object.assign(createFault('OPTION_INVALID', sentence), { cause })
           }

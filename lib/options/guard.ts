@@ -12,7 +12,7 @@ const SCOPE_TOKEN = /^[\x21\x23-\x5b\x5d-\x7e]+$/
  * @throws `FST_DUAL_TOKEN_OPTION_INVALID`
  */
 export function readGuardRules (options: unknown, authTime: boolean): GuardRules {
-  if (typeof options !== 'object' || options === null) throw createFault('OPTION_INVALID', 'The options of guard must be an object.')
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) throw createFault('OPTION_INVALID', 'The options of guard must be an object.')
   const { maxAge, scope, allow, ...rest }: Record<string, unknown> = { ...options }
   const [unknown] = Object.keys(rest)
   if (unknown !== undefined) throw flaw(unknown, 'is not known')
@@ -32,7 +32,7 @@ function readMaxAge (maxAge: unknown, authTime: boolean): number {
 }
 
 function readScopes (scope: unknown): readonly string[] {
-  const scopes: unknown[] = typeof scope === 'string' ? scope.split(' ') : Array.isArray(scope) ? scope : []
+  const scopes: unknown[] = typeof scope === 'string' ? scope.split(' ') : Array.isArray(scope) ? [...scope] : []
   if (scopes.length > 0 && scopes.every(isScope)) return [...new Set(scopes)]
   throw flaw('scope', 'must be scopes separated by single spaces, or a list of them: printable ASCII without spaces, quotes and backslashes')
 }

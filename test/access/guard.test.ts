@@ -179,9 +179,11 @@ test('a mistake fails when the guard is made', async t => {
   const cases: Array<[unknown, string]> = [
     [null, 'The options of guard must be an object.'],
     ['10m', 'The options of guard must be an object.'],
+    [[], 'The options of guard must be an object.'],
+    [['reports:read'], 'The options of guard must be an object.'],
     [{ maxage: '10m' }, 'Option maxage of guard is not known.'],
     [{ scopes: 'a' }, 'Option scopes of guard is not known.'],
-    ...['', ' ', 'a  b', ' a', 'a ', 'a\tb', 'a"b', 'a\\b', 'é', [], [''], ['a b'], [1], null, true, {}].map(scope => [{ scope }, scopes] as [unknown, string]),
+    ...['', ' ', 'a  b', ' a', 'a ', 'a\tb', 'a"b', 'a\\b', 'é', [], new Array(1), [''], ['a b'], [1], null, true, {}].map(scope => [{ scope }, scopes] as [unknown, string]),
     ...[0, -1, 1.5, NaN, Infinity, '', 'soon', '0s', '10 parsecs', null, true, {}].map(maxAge => [{ maxAge }, ages] as [unknown, string]),
     ...[null, true, 'admin', {}].map(allow => [{ allow }, 'Option allow of guard must be a function.'] as [unknown, string])
   ]

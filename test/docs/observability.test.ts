@@ -96,16 +96,20 @@ test('the OpenTelemetry meter counts the same', async t => {
   const clock = createClock(NOW)
   const fastify = await run(t, openTelemetry, clock)
   await fastify.ready()
+  const read = async () => {
+    await provider.forceFlush()
+    return new Map(exporter.getMetrics().at(-1)!.scopeMetrics.flatMap(({ metrics }) => metrics).flatMap(({ descriptor, dataPoints }) =>
+      dataPoints.map(({ attributes, value }) => [[descriptor.name, ...Object.values(attributes)].join(' '), value] as const)))
+  }
+  t.equal((await read()).get('auth.reuse'), 0, 'so that the first theft is an increase')
   await use(fastify, clock)
-  await provider.forceFlush()
-  const points = new Map(exporter.getMetrics().at(-1)!.scopeMetrics.flatMap(({ metrics }) => metrics).flatMap(({ descriptor, dataPoints }) =>
-    dataPoints.map(({ attributes, value }) => [[descriptor.name, ...Object.values(attributes)].join(' '), value] as const)))
+  const points = await read()
   for (const [name, value] of [
     ['auth.sign_ins', 2], ['auth.reuse', 1], ['auth.refreshes rotated', 2], ['auth.refreshes repeated', 1], ['auth.refreshes reused', 1],
     ['auth.refreshes refused', 1], ['auth.refusals FST_DUAL_TOKEN_ACCESS_MISSING', 3]
   ] as const) t.equal(points.get(name), value, name)
-  t.match(points.get('auth.store create ok'), { count: 2 })
-  t.type(points.get('auth.feed.age'), 'number')
+  t.match(points.get('auth.store.seconds create ok'), { count: 2 })
+  t.type(points.get('auth.feed.age.seconds'), 'number')
 })
 
 interface Dashboard {

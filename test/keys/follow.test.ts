@@ -96,6 +96,7 @@ test('a set that cannot be read for five seconds fails the boot with one sentenc
   for (const [answer, reason] of [
     [answerWith('{"keys":[]}', {}, 404), 'the key set is answered with status 404'],
     [answerWith('<html>'), 'the key set is not a JWK Set'],
+    [answerWith(''), 'the key set is not a JWK Set'],
     [answerWith(JSON.stringify({ keys: [publicJwk('ES256', 'k1')] })),
       'the key set has no key that can be used here: keys[0] must be of an algorithm that this service allows: EdDSA']
   ] as const) {
@@ -125,6 +126,13 @@ test('Fastify\'s pluginTimeout shortens the patience of the boot, and 0 does not
   }])
   await t.rejects(follower.open(0), { message: 'Option keys must be a key set that can be read at boot: the key set is answered with status 404.' })
   t.equal(requests(), 2)
+
+  const { follower: late, requests: lateRequests } = createStepFollower([() => {
+    skip(4700)
+    return new Response('', { status: 404 })
+  }])
+  await t.rejects(late.open(0), { message: 'Option keys must be a key set that can be read at boot: the key set is answered with status 404.' })
+  t.equal(lateRequests(), 1, 'no read is cut short that has hardly begun')
 })
 
 test('a token that names an unknown key is INVALID, and has the set read at once', async t => {
@@ -244,7 +252,8 @@ function stopTimers (t: Test) {
     timers.set(timer, { run, delay, ref: true })
     return timer
   }) as unknown as typeof setTimeout
-  globalThis.clearTimeout = (timer => { timers.delete(timer as object) }) as typeof clearTimeout
+  // Those of fetch, which began before, must not fire at what is no more.
+  globalThis.clearTimeout = (timer => { if (!timers.delete(timer as object)) clearTimeout(timer) }) as typeof clearTimeout
   t.teardown(() => { Object.assign(globalThis, { setTimeout, clearTimeout }) })
   return {
     /** The delays of those that wait, and whether any of them keeps the process alive. */

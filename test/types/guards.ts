@@ -28,6 +28,12 @@ plain.route({ method: ['GET', 'OPTIONS'], url: '/route', preValidation: plain.re
 plain.addHook('onRequest', plain.loginRequired)
 plain.addHook('preHandler', plain.refreshRequired)
 
+const secure = Fastify({ http2: true, https: {} })
+await secure.register(dualToken, { secret: 'x'.repeat(32) })
+secure.get('/pre', { preHandler: secure.loginRequired }, async request => request.user?.user_id)
+secure.get('/on', { onRequest: [loginRequired, secure.dualToken.guard({ scope: 'a' })] }, async () => 'in')
+secure.addHook('onRequest', refreshRequired)
+
 const provided = Fastify({ logger: true }).withTypeProvider<TypeBoxProvider>()
 await provided.register(dualToken, { secret: 'x'.repeat(32) })
 
