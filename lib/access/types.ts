@@ -2,8 +2,8 @@
 import type { FastifyRequest } from 'fastify'
 import type { AccessClaims, Awaitable } from '../tokens/types.ts'
 
-/** The request as a guard needs it: any FastifyRequest, whatever its generics. */
-export type GuardedRequest = Pick<FastifyRequest, 'headers' | 'raw'>
+/** The request as a guard needs it: any FastifyRequest, whatever its generics, HTTP/2 included. */
+export type GuardedRequest = Pick<FastifyRequest, 'headers'> & { readonly raw: Pick<FastifyRequest['raw'], 'rawHeaders'> }
 
 /** A callback hook for `onRequest`, `preValidation` or `preHandler`. */
 export type Guard = (request: GuardedRequest & { readonly server: object }, reply: unknown, done: (error?: Error) => void) => void
@@ -44,6 +44,8 @@ export interface DualTokenCookies {
 
 /** What cookies are written on: any FastifyReply, whatever its generics. */
 export interface CookieCarrier {
+  /** Its cookie says how long the sign-in lasts, where the tokens do not. */
+  readonly request?: object
   getHeader (name: string): number | string | string[] | undefined
   removeHeader (name: string): unknown
   header (name: string, value: unknown): unknown
