@@ -2,7 +2,8 @@
 import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
 import { Type } from '@sinclair/typebox'
 import dualToken, {
-  defineRoutes, loginRequired, type AccessReply, type BodyTokens, type CookieReply, type DualTokenCookies, type DualTokenErrorCode, type ExtractToken, type TokenKind
+  defineRoutes, loginRequired,
+  type AccessReply, type BodyTokens, type CookieReply, type DualTokenCookies, type DualTokenErrorCode, type ExtractToken, type TokenKind
 } from 'fastify-dual-token'
 import { assert, type Equals } from './equals.ts'
 
