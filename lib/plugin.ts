@@ -63,7 +63,7 @@ async function registerDualToken (fastify: FastifyInstance, options: DualTokenOp
   const jar = cookies && createCookieJar(cookies, settings.now)
   const locate = createLocate(extract, jar)
   const authentication = createAuthentication(verify, locate)
-  const { slot, hook, verdictOf, isByCookie } = authentication
+  const { slot, hook, verdictOf, isByCookie, signInEnds } = authentication
   const guards = createGuards(authentication, createRefusal, settings)
   const { loginRequired, refreshRequired } = guards
   const createGuard = createGuardFactory({ verdictOf, loginRequired, createRefusal, settings })
@@ -88,6 +88,7 @@ async function registerDualToken (fastify: FastifyInstance, options: DualTokenOp
     sessions,
     possession,
     jar,
+    signInEnds,
     createRefusal
   }))
 
@@ -112,6 +113,7 @@ async function registerDualToken (fastify: FastifyInstance, options: DualTokenOp
       refreshRequired,
       verdictOf,
       isByCookie,
+      signInEnds,
       jar,
       locate,
       parsesBodies: extract !== null,

@@ -19,6 +19,8 @@ export interface Authentication {
   readonly verdictOf: VerdictOf
   /** Whether a cookie brought a good token of a kind. */
   readonly isByCookie: (request: GuardedRequest, kind: TokenKind) => boolean
+  /** When the good refresh token expires that a cookie brought, in epoch seconds; undefined: it brought none. */
+  readonly signInEnds: (request: GuardedRequest) => number | undefined
   /** Shows handlers the user of a token of another kind than the hook has looked for. */
   readonly show: (request: GuardedRequest, reply: unknown, kind: TokenKind) => void
 }
@@ -65,6 +67,11 @@ export function createAuthentication (verify: Verify, locate: Locate | null = nu
     return request[cookieSlot]?.includes(kind) === true
   }
 
+  function signInEnds (request: GuardedRequest): number | undefined {
+    const { claims } = verdictOf(request, 'refresh')
+    return claims?.refresh && isByCookie(request, 'refresh') ? claims.exp : undefined
+  }
+
   function show (request: Carrier, reply: unknown, kind: TokenKind): void {
     const { claims } = verdictOf(request, kind)
     Object.assign(request, { user: claims })
@@ -77,7 +84,7 @@ export function createAuthentication (verify: Verify, locate: Locate | null = nu
     done()
   }
 
-  return { slot, hook, verdictOf, isByCookie, show }
+  return { slot, hook, verdictOf, isByCookie, signInEnds, show }
 }
 
 /** Shared caches know by themselves only of Authorization (RFC 9111 section 3.5). What a handler says later takes the place of this. */

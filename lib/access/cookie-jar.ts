@@ -11,17 +11,18 @@ export interface CookieJar {
   readonly settings: CookieSettings
   readonly isOwnPage: IsOwnPage
   /**
-   * Writes the refresh token, if there is one, and with `access` the access token.
+   * Writes the refresh token, if there is one, and with `access` the access token. No cache keeps the reply, unless something else was said.
    *
    * @param signInEnds when the refresh token expires that is not among the tokens, in epoch seconds: the access cookie lives as long
    * @returns what is left for the body
    * @throws `FST_DUAL_TOKEN_OPTION_INVALID` when these are no tokens
    */
-  set (reply: CookieCarrier, tokens: AccessReply | PairReply, signInEnds?: number): CookieReply
+  set (reply: CookieCarrier, tokens: AccessReply | PairReply, signInEnds?: number | undefined): CookieReply
   clear (reply: CookieCarrier): void
 }
 
 const HEADER = 'set-cookie'
+const CACHING = 'cache-control'
 const SAME_SITE = { refresh: 'Strict', access: 'Lax' } as const
 
 /** @param now the plugin's clock, in milliseconds */
@@ -46,13 +47,14 @@ export function createCookieJar (settings: CookieSettings, now: () => number): C
     isOwnPage: createIsOwnPage(origins),
 
     set (reply, tokens, signInEnds) {
-      const { token, refresh_token: refreshToken, ...rest } = tokens as AccessReply & Partial<PairReply>
+      const { token, refresh_token: refreshToken, ...rest } = Object(tokens) as AccessReply & Partial<PairReply>
       const accessEnds = expiryIn(token)
       const ends = refreshToken === undefined ? signInEnds ?? accessEnds : expiryIn(refreshToken)
       const maxAge = Math.max(0, Math.ceil(ends - now() / 1000))
       const lines = refreshToken === undefined ? [] : [lineOf('refresh', refreshToken, maxAge)]
       if (access) lines.push(lineOf('access', token, maxAge))
       write(reply, lines)
+      if (reply.getHeader(CACHING) === undefined) reply.header(CACHING, 'no-store')
       return access ? rest : { token, ...rest }
     },
 

@@ -46,6 +46,8 @@ export interface DualTokenCookies {
 
 /** What cookies are written on: any FastifyReply, whatever its generics. */
 export interface CookieCarrier {
+  /** Its cookie says how long the sign-in lasts, where the tokens do not. */
+  readonly request?: object
   getHeader (name: string): number | string | string[] | undefined
   removeHeader (name: string): unknown
   header (name: string, value: unknown): unknown

@@ -1,5 +1,7 @@
 // The parts → `fastify.dualToken`, the methods for the application.
+import type { Authentication } from '../access/authenticate.ts'
 import type { CookieJar } from '../access/cookie-jar.ts'
+import type { GuardedRequest } from '../access/types.ts'
 import { createFault, type CreateRefusal } from '../errors.ts'
 import type { NamedKeyRing } from '../keys/ring.ts'
 import type { Possession } from '../possession/possession.ts'
@@ -36,6 +38,7 @@ export interface DualTokenParts {
   /** Beside sessions. */
   readonly possession: Possession | null
   readonly jar: CookieJar | null
+  readonly signInEnds: Authentication['signInEnds']
   readonly createRefusal: CreateRefusal
 }
 
@@ -45,7 +48,7 @@ const SESSION_TOKEN_OPTIONS = ['session', 'ip', 'needRefreshToken']
 const REFRESH_OPTIONS = [...CLIENT_OPTIONS, 'loadUser', 'proof']
 
 export function createDualToken (parts: DualTokenParts): DualToken {
-  const { userIdClaim, ring, setKeys, guard, verify, signIn, refresh, reauthenticate, sessions, possession, jar, createRefusal } = parts
+  const { userIdClaim, ring, setKeys, guard, verify, signIn, refresh, reauthenticate, sessions, possession, jar, signInEnds, createRefusal } = parts
 
   /** Copies the token, because a substring would keep its whole source string in memory. */
   function verifyCopy (token: unknown): Verdict {
@@ -154,7 +157,9 @@ export function createDualToken (parts: DualTokenParts): DualToken {
     },
 
     setCookies (reply, tokens) {
-      return withCookies('setCookies').set(reply, tokens)
+      const jar = withCookies('setCookies')
+      // Fastify hands its whole request; the type of the reply leaves out what depends on its generics.
+      return jar.set(reply, tokens, reply.request && signInEnds(reply.request as GuardedRequest))
     },
 
     clearCookies (reply) {

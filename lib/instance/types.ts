@@ -136,7 +136,8 @@ export interface DualToken {
    */
   revokeUser (userId: UserIdSource, options?: RevokeUserOptions): Promise<number>
   /**
-   * With cookies: writes tokens into cookies, for a sign-in that is not the ready route's.
+   * With cookies: writes tokens into cookies, for a sign-in that is not the ready route's. Without a refresh token, the access cookie lives as long as
+   * the refresh cookie that came with the request. No cache keeps the reply, unless its `Cache-Control` says something else.
    *
    * @param tokens as `issueTokens` or `refreshTokens` makes them
    * @returns what is left for the body

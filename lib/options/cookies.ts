@@ -40,8 +40,9 @@ export function readCookies (option: true | object): CookieSettings {
   })
 }
 
+/** The origin of a page. A wildcard would match no page, since browsers send none. */
 function isOrigin (value: unknown): value is string {
-  return typeof value === 'string' && value !== 'null' && URL.canParse(value) && new URL(value).origin === value
+  return typeof value === 'string' && /^https?:[^*]*$/.test(value) && URL.canParse(value) && new URL(value).origin === value
 }
 
 function isCookieName (value: unknown): value is string {

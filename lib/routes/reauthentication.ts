@@ -1,6 +1,6 @@
 // The ready route that asks a signed-in user for the credentials again → a new access token, which says that they were given just now.
 import { Type } from '@sinclair/typebox'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import type { Authentication } from '../access/authenticate.ts'
 import type { Guard } from '../access/types.ts'
 import type { CreateRefusal } from '../errors.ts'
@@ -24,13 +24,14 @@ export interface ReauthenticationParts {
   readonly loginRequired: Guard
   readonly verdictOf: Authentication['verdictOf']
   readonly isByCookie: Authentication['isByCookie']
+  readonly signInEnds: Authentication['signInEnds']
   readonly replyTokens: ReplyTokens
   readonly createRefusal: CreateRefusal
 }
 
 /** Adds the route to a context of its own. */
 export function addReauthenticationRoute (fastify: FastifyInstance, routes: RouteSettings, parts: ReauthenticationParts): void {
-  const { userIdClaim, reauthenticate, sessions, jar, loginRequired, verdictOf, isByCookie, replyTokens, createRefusal } = parts
+  const { userIdClaim, reauthenticate, sessions, jar, loginRequired, verdictOf, isByCookie, signInEnds, replyTokens, createRefusal } = parts
   const errors: DescribedError[] = [...bodyErrors, 'LOGIN_REFUSED']
   if (sessions !== null) errors.push('STORE_UNAVAILABLE')
   const options = optionsOf(routes, {
@@ -51,13 +52,6 @@ export function addReauthenticationRoute (fastify: FastifyInstance, routes: Rout
     const tokens = await reauthenticate(user, { userId: userIdOf(claims, userIdClaim), sid: sessionOf(claims).sid, ip: request.ip })
     if (tokens === 'another user') throw createRefusal('LOGIN_REFUSED', tokens)
     if (tokens === 'ended') throw createRefusal('ACCESS_REVOKED', 'session ended, or unknown')
-    return await replyTokens(request, reply, tokens, { byCookie: isByCookie(request, 'access'), ...signInEnds(request) })
+    return await replyTokens(request, reply, tokens, { byCookie: isByCookie(request, 'access'), signInEnds: signInEnds(request) })
   })
-
-  /** The access cookie lives as long as the refresh token in the other one. */
-  function signInEnds (request: FastifyRequest): { signInEnds?: number } {
-    if (!isByCookie(request, 'access')) return {}
-    const { claims } = verdictOf(request, 'refresh')
-    return claims?.refresh ? { signInEnds: claims.exp } : {}
-  }
 }

@@ -7,7 +7,7 @@ import type { AccessReply, PairReply } from '../tokens/types.ts'
 export interface Asked {
   readonly byCookie: boolean
   /** When the refresh token expires that stays as it is, in epoch seconds. */
-  readonly signInEnds?: number
+  readonly signInEnds?: number | undefined
 }
 
 /** Writes the cookies first, so that the body never has what went into them. */

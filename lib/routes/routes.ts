@@ -34,6 +34,7 @@ export interface RouteParts extends Omit<SessionRouteParts & SignOutParts, 'sess
   readonly reauthenticate: Reauthenticate | null
   readonly refreshRequired: Guard
   readonly isByCookie: Authentication['isByCookie']
+  readonly signInEnds: Authentication['signInEnds']
 }
 
 /** Each kind of route reads bodies differently, so each gets a context of its own; the application's parsers stay as they are. */

@@ -112,7 +112,11 @@ test('links, images, events, sockets', { skip: withoutBrowser }, async t => {
 
 /** The reply to a navigation whose token has expired: it refreshes, and comes back by GET, which repeats nothing. */
 const REFRESH_PAGE = `<!doctype html><title>One moment</title><script>
-fetch('/authorizations', { method: 'PUT' }).then(({ ok }) => location.replace(ok ? location.href : '/sign-in'))
+const { href } = location
+fetch('/authorizations', { method: 'PUT' }).then(({ ok }) => {
+  history.replaceState(null, '', '?renewed')
+  location.replace(ok ? href : '/sign-in')
+})
 </script>`
 
 test('a rendered page refreshes and comes back', { skip: withoutBrowser }, async t => {
@@ -138,6 +142,15 @@ test('a rendered page refreshes and comes back', { skip: withoutBrowser }, async
   t.equal(await own.evaluate('history.length'), length + 1, 'the way back leads to the page before')
   t.not((await jarOf(context))[REFRESH], before[REFRESH])
   t.strictSame(home.acts, ['PUT /authorizations'])
+
+  await t.test('to a fragment of the page', async t => {
+    for (const path of ['/me#part', '/me?page=2#part']) {
+      home.clock.advance(ACCESS_LIFETIME)
+      const tab = await openTab(context, home.origin + path)
+      await tab.getByText('{"user":7}').waitFor()
+      t.equal(tab.url(), home.origin + path)
+    }
+  })
 
   await t.test('by a link of another site, whose navigation carries no Strict cookie', async t => {
     home.clock.advance(ACCESS_LIFETIME)

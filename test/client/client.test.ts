@@ -319,6 +319,13 @@ test('a storage may return promises or undefined', async t => {
   await nobody.signOut()
 })
 
+test('without sessions, a server with cookies has none to end for a client of tokens', async t => {
+  const { client, storage, requests } = await open(t, { cookies: true })
+  await client.signOut()
+  t.equal(storage.tokens, null)
+  t.strictSame(requests, ['DELETE /authorizations'])
+})
+
 test('a refused sign-in rejects, and keeps the stored tokens', async t => {
   const { client, storage, ends } = await open(t)
   const before = storage.tokens

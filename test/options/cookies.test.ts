@@ -51,7 +51,7 @@ test('what is wrong with a member is said in one sentence', async t => {
     ['origins', [
       [null], [7], [''], ['null'], ['*'], ['app.example'], ['//app.example'], ['https://app.example/'], ['https://app.example/page'], ['HTTPS://app.example'],
       ['https://App.example'], ['https://app.example:443'], ['http://localhost:80'], ['https://user@app.example'], ['https://app.example?'], [' https://app.example'],
-      ['https://*.example'.replace('*', '%')], ['data:text/html,x'], ['file:///'], ['https://ümlaut.example'], ['chrome-extension://abc'], [['https://app.example']], [/app/]
+      ['https://%.example'], ['https://*.example'], ['wss://app.example'], ['ftp://app.example'], ['data:text/html,x'], ['file:///'], ['https://ümlaut.example'], ['chrome-extension://abc'], [['https://app.example']], [/app/]
     ], `Option cookies.origins[0] ${origin}.`],
     ['origins', [['https://app.example', 'http://app.example/']], `Option cookies.origins[1] ${origin}.`],
     ['name', [null, 7, '', 'a b', 'a;b', 'a=b', 'ä', 'a\n', 'x'.repeat(65), ['a'], '__Host-a', '__secure-a', '__HTTP-a', '__Host-Http-a'], `Option cookies.name ${name}.`],

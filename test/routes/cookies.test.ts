@@ -345,6 +345,53 @@ test('setCookies and clearCookies serve sign-ins of the application', async t =>
   t.strictSame(linesOf(await app.inject('/goodbye')), CLEARED)
 })
 
+test('an access token alone lives in its cookie as long as the sign-in whose refresh cookie came along', async t => {
+  const { app, clock } = await createApp(t, { cookies: { access: true }, sessions: { store: memoryStore() } })
+  app.post('/second-factor', { preHandler: app.loginRequired }, async (request, reply) => {
+    const { user_id: userId, sid } = request.user!
+    return app.dualToken.setCookies(reply, await app.dualToken.issueTokens({ user_id: userId }, { session: sid! }))
+  })
+  const cookies = cookiesOf(await app.inject({ ...POST, headers: OWN_PAGE }))
+  clock.advance(3600)
+  const prove = async (carried: Record<string, string>) => {
+    const reply = await app.inject({ method: 'POST', url: '/second-factor', headers: { ...OWN_PAGE, ...carry(carried) } })
+    return linesOf(reply).map(line => line.replace(/=[^;]+/, ''))
+  }
+  const lineFor = (maxAge: number): string => `${ACCESS}; Max-Age=${maxAge}; Path=/; Secure; HttpOnly; SameSite=Lax`
+  t.strictSame(await prove(cookies), [lineFor(REFRESH_LIFETIME - 3600)])
+  for (const refresh of ['', 'x', cookies[ACCESS]!]) t.strictSame(await prove({ ...cookies, [REFRESH]: refresh }), [lineFor(ACCESS_LIFETIME)])
+})
+
+test('no cache keeps a reply on which setCookies writes, unless something else was said', async t => {
+  const { app } = await createApp(t, { cookies: { access: true } })
+  const control = ['cache-control', 'private, max-age=1'] as const
+  app.get('/after', async (_request, reply) => {
+    app.dualToken.setCookies(reply, await app.dualToken.issueTokens({ user_id: 7 }))
+    return 'in'
+  })
+  app.get('/before', async (_request, reply) => {
+    app.dualToken.setCookies(reply.header(...control), await app.dualToken.issueTokens({ user_id: 7 }))
+    return 'in'
+  })
+  const signedIn = await app.inject('/after')
+  t.equal(signedIn.headers['cache-control'], 'no-store')
+  t.equal((await app.inject('/before')).headers['cache-control'], control[1])
+  t.equal((await app.inject({ url: '/after', headers: carry(cookiesOf(signedIn)) })).headers['cache-control'], 'private')
+})
+
+test('what is no token is not written', async t => {
+  const { app } = await createApp(t, { cookies: { access: true } })
+  app.get('/', async (_request, reply) => {
+    for (const tokens of [undefined, null, {}, 'token', { token: 7 }, { token: 'x' }]) {
+      t.throws(() => app.dualToken.setCookies(reply, tokens as never), {
+        code: 'FST_DUAL_TOKEN_OPTION_INVALID', message: 'Option tokens of setCookies must be tokens as issueTokens makes them.'
+      })
+    }
+    return 'in'
+  })
+  t.strictSame(linesOf(await app.inject('/')), [])
+})
+
 test('setCookies and clearCookies need the option', async t => {
   const { app } = await createApp(t)
   app.get('/', async (_request, reply) => {

@@ -2,7 +2,8 @@
 import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
 import { Type } from '@sinclair/typebox'
 import dualToken, {
-  defineRoutes, type AccessReply, type BodyTokens, type CookieReply, type DualTokenCookies, type DualTokenErrorCode, type ExtractToken, type TokenKind
+  defineRoutes, loginRequired,
+  type AccessReply, type BodyTokens, type CookieReply, type DualTokenCookies, type DualTokenErrorCode, type ExtractToken, type TokenKind
 } from 'fastify-dual-token'
 import { assert, type Equals } from './equals.ts'
 
@@ -70,3 +71,12 @@ export function clear (reply: FastifyReply): void {
 export function tokenOf (reply: AccessReply | CookieReply): string | undefined {
   return reply.token
 }
+
+// Any server will do.
+const overHttp2 = Fastify({ http2: true })
+overHttp2.register(dualToken, { secret, cookies: true })
+overHttp2.get('/', { preHandler: [loginRequired, overHttp2.dualToken.guard({ scope: 'read' })] }, async (_request, reply) => {
+  overHttp2.dualToken.clearCookies(reply)
+  return overHttp2.dualToken.setCookies(reply, await overHttp2.dualToken.issueTokens({ user_id: 7 }))
+})
+overHttp2.addHook('onRequest', overHttp2.refreshRequired)
