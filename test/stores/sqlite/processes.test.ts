@@ -6,7 +6,9 @@ import { createRandom } from '../../../lib/tokens/session-claims.ts'
 import { sqliteStore, type LimitReached, type Rotation, type SessionRecord } from '../../../lib/index.ts'
 import { newFile, openDatabase } from '../../support/sqlite.ts'
 import { rotationOf, startSqliteProcess, type SqliteProcess, type StoreCall } from '../../support/sqlite-process.ts'
-import { login, logout, patiently, refresh, sessionIn, signIn, signInBothWays, startSessionServer, tokensOf, until, visit } from '../../support/session-process.ts'
+import {
+  login, logout, patiently, refresh, sessionIn, signIn, signInBothWays, startSessionServer, tokensOf, until, visit
+} from '../../support/session-process.ts'
 
 const FACTOR = Number(process.env.RACE_FACTOR ?? 1)
 const HOUR = 3_600_000
