@@ -1,9 +1,12 @@
 // The page at `/` with cookies: what the user presses → one request to this server, its reply in words, and what a script now sees.
 import { create, element, headline, onPress, show } from './parts.js'
+import { createKey, keepKey, keptKey, proveFor } from './proof.js'
 
 const inCookies = document.body.dataset.cookies === 'access'
 /** Without `access`, the access token is in this variable and nowhere else. */
 let token = null
+/** What the session is bound to; null: nothing. It outlives this page, as the cookies do. */
+let key = await keptKey().catch(() => null)
 /** The last body in which the server could have told a token. */
 let lastBody = null
 
@@ -15,14 +18,18 @@ const EXPLANATIONS = {
   ACCESS_REVOKED: 'Its session was ended. Sign in again.',
   REFRESH_MISSING: 'No cookie came along: nobody is signed in.',
   REFRESH_INVALID: 'This server did not sign the token. Sign in again.',
+  PROOF_INVALID: 'The refresh token is bound to a key, and nothing proves that the sender has it. The session lives on, and its owner notices nothing.',
   CROSS_ORIGIN: 'Nothing proves that a page of this server has sent the request.'
 }
 
-/** The browser adds the cookies by itself, and says with Sec-Fetch-Site that a page of this origin asks. */
-async function send (method, path, body) {
+/** The browser adds the cookies by itself, and says with Sec-Fetch-Site that a page of this origin asks. With a key, the page adds a proof. */
+async function send (method, path, body, key = null, nonce = undefined) {
   const headers = { ...(body && { 'content-type': 'application/json' }), ...(token && method !== 'PUT' && { authorization: `Bearer ${token}` }) }
+  if (key) headers.dpop = await proveFor(key, method, path, nonce)
   try {
     const response = await fetch(path, { method, headers, body: body && JSON.stringify(body), signal: AbortSignal.timeout(10_000) })
+    const asked = response.headers.get('dpop-nonce')
+    if (key && asked && !nonce) return await send(method, path, body, key, asked)
     const text = await response.text()
     return { name: `${method} ${path}`, status: response.status, ok: response.ok, body: text === '' ? {} : JSON.parse(text) }
   } catch {
@@ -52,6 +59,8 @@ function look () {
     ['refresh token', 'nowhere: the browser keeps it in a cookie that is HttpOnly'],
     ['access token', inCookies ? 'nowhere: it is in a cookie too' : token === null ? 'none now' : `in a variable of this page: ${shorten('token', token)}`]
   ]
+  if (key) rows.push(['key of this device', 'in IndexedDB: a script can sign with it, but not read it'])
+  element('theft').hidden = key === null
   element('sight').replaceChildren(...rows.flatMap(([name, value]) => [create('dt', name), create('dd', value)]))
 }
 
@@ -61,23 +70,38 @@ function take (reply) {
   look()
 }
 
+/** Keeps the key of a new sign-in; null: it is bound to none. */
+async function hold (next) {
+  key = next
+  await keepKey(key)
+}
+
 async function signIn () {
-  const reply = await send('POST', '/authorizations', Object.fromEntries(new FormData(element('sign-in'))))
+  const { bind, ...credentials } = Object.fromEntries(new FormData(element('sign-in')))
+  const own = bind ? key ?? await createKey() : null
+  const reply = await send('POST', '/authorizations', credentials, own)
+  if (reply.ok) await hold(own)
   showReply('entrance-reply', reply, inCookies
     ? 'The browser has both tokens, in two cookies. The body has none.'
     : 'The browser has the refresh token, in a cookie. The body has only the access token.')
   if (reply.ok) take(reply)
 }
 
-async function refresh () {
-  const reply = await send('PUT', '/authorizations')
-  showReply('use-reply', reply, 'The browser sent the refresh cookie by itself.')
+async function refresh (place) {
+  const reply = await send('PUT', '/authorizations', undefined, key)
+  showReply(place, reply, `The browser sent the refresh cookie by itself${key ? ', and the page a proof of the key' : ''}.`)
   if (reply.ok) take(reply)
+}
+
+/** The thief is another computer, which has copied the cookie. */
+async function steal (key) {
+  showReply('theft-reply', await send('PUT', '/authorizations', undefined, key))
 }
 
 async function signOut () {
   const reply = await send('DELETE', '/authorizations')
   if (reply.ok) {
+    await hold(null)
     showReply('use-reply', reply, 'The server has deleted the cookies, which no script could.')
     take({ body: {} })
   } else showReply('use-reply', reply)
@@ -125,6 +149,12 @@ function loadPicture () {
   })
 }
 
+/** Only a session can be bound. */
+async function offerBinding () {
+  const { ok, body } = await send('GET', '/docs/json')
+  element('binding').hidden = !ok || !('/authorizations/sessions' in body.paths)
+}
+
 /** The host names under which the attacker's page lives: one of another site, and a sibling of this host where it can have one. */
 function showNeighbours () {
   const { hostname, port } = window.location
@@ -145,8 +175,11 @@ function showNeighbours () {
 onPress(element('sign-in'), signIn)
 onPress(element('call'), () => call('GET', '/me'))
 onPress(element('transfer'), () => call('POST', '/transfer'))
-onPress(element('renew'), refresh)
+onPress(element('renew'), () => refresh('use-reply'))
 onPress(element('sign-out'), signOut)
+onPress(element('steal'), () => steal(null))
+onPress(element('steal-with-key'), async () => await steal(await createKey()))
+onPress(element('still-here'), () => refresh('theft-reply'))
 onPress(element('socket'), openSocket)
 onPress(element('events'), openEvents)
 onPress(element('picture'), loadPicture)
@@ -156,3 +189,4 @@ element('profile').textContent = inCookies
   : 'This server runs with COOKIES=true: the refresh token is in an HttpOnly cookie, the access token in the memory of this page. Try COOKIES=access, too.'
 showNeighbours()
 look()
+offerBinding()

@@ -29,6 +29,7 @@ const COOKIE_FILES: readonly File[] = [
   { url: '/', file: 'cookie-page.html', type: 'text/html; charset=utf-8' },
   { url: '/cookie-page.js', file: 'cookie-page.js', type: 'text/javascript; charset=utf-8' },
   { url: '/parts.js', file: 'parts.js', type: 'text/javascript; charset=utf-8' },
+  { url: '/proof.js', file: 'proof.js', type: 'text/javascript; charset=utf-8' },
   STYLE
 ]
 

@@ -14,3 +14,25 @@ export async function proveFor ({ privateKey, publicKey }, method, path, nonce) 
 }
 
 const base64url = text => btoa(text).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')
+
+/** What is in IndexedDB: the key that the sign-in of this browser is bound to. Keys that are not extractable can be stored, but are not shown. */
+export async function keptKey () {
+  return await settled((await openKeys('readonly')).get('key')) ?? null
+}
+
+export async function keepKey (key) {
+  await settled((await openKeys('readwrite')).put(key, 'key'))
+}
+
+async function openKeys (mode) {
+  const opening = window.indexedDB.open('example')
+  opening.onupgradeneeded = () => opening.result.createObjectStore('keys')
+  return (await settled(opening)).transaction('keys', mode).objectStore('keys')
+}
+
+function settled (request) {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result)
+    request.onerror = () => reject(request.error)
+  })
+}

@@ -48,7 +48,8 @@ export const errorSchema = {
 } as const
 
 const CHALLENGE = 'The challenge (RFC 9110 section 11.6.1)'
-const NONCE = { 'DPoP-Nonce': { type: 'string', description: 'The nonce for the next try (RFC 9449 section 8)' } }
+/** Of a reply that asks for a nonce. */
+export const nonceHeader = { 'DPoP-Nonce': { type: 'string', description: 'The nonce for the next try (RFC 9449 section 8)' } }
 const RETRY_AFTER = { 'Retry-After': { type: 'integer', description: 'Seconds' } }
 
 /** For the reply that sets or deletes cookies. */
@@ -99,7 +100,7 @@ function replyOf (status: number, group: readonly Facts[]): object {
   const examples = group.map(({ code, message }) => [code, { value: { statusCode: status, code, error, message } }])
   const headers = {
     ...(group.some(({ challenge }) => challenge !== undefined) && { 'WWW-Authenticate': { type: 'string', description: challengesOf(group) } }),
-    ...(group.some(({ code }) => code === 'FST_DUAL_TOKEN_PROOF_NONCE') && NONCE),
+    ...(group.some(({ code }) => code === 'FST_DUAL_TOKEN_PROOF_NONCE') && nonceHeader),
     ...(group.some(({ retryAfter }) => retryAfter !== undefined) && RETRY_AFTER)
   }
   return {

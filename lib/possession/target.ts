@@ -4,21 +4,39 @@ import type { FastifyRequest } from 'fastify'
 /** What a proof is made for: any FastifyRequest, whatever its generics. */
 export type ProvingRequest = Pick<FastifyRequest, 'headers' | 'method' | 'protocol' | 'host' | 'originalUrl'>
 
+/** A server may be asked by the whole URL instead of the path (RFC 9112 section 3.2.2). */
+const ORIGIN = /^https?:\/\/[^/?#]*/i
+
+/** Without characters that URLs do not have, which a parser drops or replaces, and without a query or a fragment, which do not belong into a proof. */
+const TARGET = /^https?:\/\/[!"$-.0->@-[\]-~][!"$->@-[\]-~]*$/i
+
+const ENCODED = /%[\da-f]{2}/gi
+/** Characters that need no encoding in a URL (RFC 3986 section 2.3). */
+const UNRESERVED = /[\w.~-]/
+
 /** @param origin where clients see this server; null: as the request says */
 export function targetOf ({ protocol, host, originalUrl }: ProvingRequest, origin: string | null): string {
-  const [path] = originalUrl.split(/[?#]/, 1)
+  const [path] = originalUrl.replace(ORIGIN, '').split(/[?#]/, 1)
   return `${origin ?? `${protocol}://${host}`}${path}`
 }
 
 /** Whether a proof names the target: in the same letters, or after both are written in the one way of URLs. */
 export function isTarget (htu: unknown, target: string): boolean {
+  if (typeof htu !== 'string' || !TARGET.test(htu)) return false
   if (htu === target) return true
-  // Characters that URLs do not have, which a parser drops or replaces; a query and a fragment do not belong into a proof.
-  if (typeof htu !== 'string' || /[^!-~]|[?#\\]/.test(htu)) return false
   try {
-    return new URL(htu).href === new URL(target).href
+    return TARGET.test(target) && normalFormOf(htu) === normalFormOf(target)
   } catch {
     // At least one of the two is not a URL.
     return false
   }
+}
+
+/** RFC 3986 sections 6.2.2 and 6.2.3; the parser leaves encoded characters as they are. */
+function normalFormOf (url: string): string {
+  const encodedOnlyIfNeeded = url.replace(ENCODED, encoded => {
+    const character = String.fromCharCode(Number.parseInt(encoded.slice(1), 16))
+    return UNRESERVED.test(character) ? character : encoded.toUpperCase()
+  })
+  return new URL(encodedOnlyIfNeeded).href
 }

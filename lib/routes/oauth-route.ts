@@ -1,6 +1,7 @@
 // What the standard endpoints share: their path, their options and the description of their errors.
 import { Type } from '@sinclair/typebox'
 import type { RouteShorthandOptions } from 'fastify'
+import { nonceHeader } from '../openapi/replies.ts'
 import type { RouteSettings } from '../options/routes.ts'
 import { answerOauthError, type OauthErrorBody } from './oauth-errors.ts'
 import { optionsOf, type ReadyRoute } from './ready-route.ts'
@@ -23,7 +24,7 @@ export function documentedErrors (names: ReadonlyArray<OauthErrorBody['error']>,
   const reply = (names: readonly string[], description: string): object =>
     Type.Object({ error: Type.Union(names.map(name => Type.Literal(name))), ...DESCRIPTION }, { description })
   return {
-    400: reply(names, 'Refused (RFC 6749 section 5.2)'),
+    400: { ...reply(names, 'Refused (RFC 6749 section 5.2)'), ...(names.includes('use_dpop_nonce') && { headers: nonceHeader }) },
     413: reply(['invalid_request'], 'The body is too large'),
     415: reply(['invalid_request'], 'The body is neither a form nor JSON'),
     ...(needsStore && {

@@ -84,7 +84,8 @@ test('the pages of the example server with cookies', { skip: withoutBrowser }, a
   await t.test('COOKIES=access: by keyboard alone, a script sees no token, and everything works by cookie', async t => {
     const { page, context, complaints, press, says } = await visit(t, browser, both.url)
     await says('profile', 'COOKIES=access')
-    for (const name of ['/docs', 'User name', 'Password', 'Sign in']) {
+    await page.getByLabel('Bind to this device').waitFor()
+    for (const name of ['/docs', 'User name', 'Password', 'Bind to this device', 'Sign in']) {
       await page.keyboard.press('Tab')
       t.equal(await page.locator(':focus-visible').evaluate(element => element.labels?.[0]?.textContent ?? element.textContent), name)
       t.not(await page.evaluate(OUTLINE), 'none')
@@ -145,6 +146,43 @@ test('the pages of the example server with cookies', { skip: withoutBrowser }, a
     t.same(complaints, [])
   })
 
+  await t.test('a session that is bound to this device: a thief of the cookie gets a 401, and the owner goes on, even after a reload', async t => {
+    const { page, context, complaints, press, says } = await visit(t, browser, both.url)
+    const bind = page.getByLabel('Bind to this device')
+    await bind.check()
+    await press('Sign in')
+    await says('entrance-reply', 'POST /authorizations → 201')
+    await says('sight', 'key of this devicein IndexedDB')
+    for (const button of ['Refresh as a thief', 'Refresh as a thief with another key']) {
+      await press(button)
+      await says('theft-reply', 'PUT /authorizations → 401', 'FST_DUAL_TOKEN_PROOF_INVALID', 'its owner notices nothing')
+      await press('Refresh as the owner')
+      await says('theft-reply', 'PUT /authorizations → 201', 'a proof of the key')
+    }
+    await page.reload()
+    await page.evaluate('const now = Date.now; Date.now = () => now() - 86_400_000')
+    await press('Refresh')
+    await says('use-reply', 'PUT /authorizations → 201', 'a proof of the key')
+    await press('Sign out')
+    await says('use-reply', 'DELETE /authorizations → 204')
+    t.equal(await page.locator('#theft').isVisible(), false)
+    t.strictSame(await cookieNames(context), [])
+
+    await press('Sign in')
+    await says('entrance-reply', 'POST /authorizations → 201')
+    t.equal(await page.locator('#theft').isVisible(), false, 'the switch is off again')
+    await press('Refresh')
+    await says('use-reply', 'PUT /authorizations → 201')
+    t.same(complaints, [])
+  })
+
+  await t.test('without sessions there is nothing to bind', async t => {
+    const { page, says } = await visit(t, browser, refreshOnly.url)
+    await says('profile', 'COOKIES=true')
+    await page.waitForLoadState('networkidle')
+    t.equal(await page.getByLabel('Bind to this device').isVisible(), false)
+  })
+
   for (const [name, host, evil] of [['another site', '127.0.0.1', 'evil.localhost'], ['a sibling', 'app.localhost', 'evil.app.localhost']] as const) {
     await t.test(`the attacker's page on ${name} does nothing, and shows why`, async t => {
       const own = await visit(t, browser, at(host, both.url))
@@ -196,8 +234,11 @@ test('the pages of the example server with cookies', { skip: withoutBrowser }, a
         await own.press('Load a picture')
         await own.says('live-reply', 'Refused')
         await isFine(own, 'signed out')
+        await own.page.getByLabel('Bind to this device').check()
         await own.press('Sign in')
         await own.says('entrance-reply', '201')
+        await own.press('Refresh as a thief')
+        await own.says('theft-reply', '401')
         await own.press('Call POST /transfer')
         await own.says('use-reply', '200')
         await isFine(own, 'signed in')

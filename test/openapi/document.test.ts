@@ -309,6 +309,11 @@ test('a proof of possession is described: its header, and what refuses it', asyn
     for (const reply of [post!.responses[400], put!.responses[401]]) t.strictSame(Object.keys(reply!.headers!), ['WWW-Authenticate', 'DPoP-Nonce'])
     t.match(post!.responses[400]!.content!['application/json']!.examples!.FST_DUAL_TOKEN_PROOF_INVALID, { value: { statusCode: 400 } })
   }
+  for (const [dpop, headers] of [['optional', ['DPoP-Nonce']], [false, []]] as const) {
+    const { paths } = await documentOf(await createDocumented(t, { routes, oauth: true, sessions: { store: memoryStore(), dpop } }))
+    const { responses } = paths['/authorizations/token']!.post!
+    t.strictSame(Object.keys(responses[400]!.headers ?? {}), headers)
+  }
   const { paths } = await documentOf(await createDocumented(t, { routes, sessions: { store: memoryStore(), dpop: false } }))
   const { post, put } = paths['/authorizations'] as Record<string, Operation>
   t.strictSame([post!.parameters, put!.parameters, put!.responses[401]], [undefined, undefined, undefined])

@@ -1,6 +1,7 @@
 // Servers with sessions as processes of their own, and what a client says to them over HTTP.
 import type { Test } from 'tap'
 import type { DualTokenOptions } from '../../lib/index.ts'
+import { createClientKey, proofBy } from './proofs.ts'
 import { node, startServer, type ServerProcess } from './server-process.ts'
 import { claimsIn } from './tokens.ts'
 
@@ -30,10 +31,16 @@ export function startSessionServer (t: Test, place: string | NodeJS.ProcessEnv, 
   return startServer(t, node(file), { ...(typeof place === 'string' ? { REDIS_URL: place } : place), SESSION_OPTIONS: JSON.stringify(options) })
 }
 
-async function send ({ url }: ServerProcess, method: string, path: string, token?: string, body?: object): Promise<Reply> {
+const KEY = createClientKey()
+let signIns = 0
+
+/** @param proves whether the request brings a proof of the key */
+async function send ({ url }: ServerProcess, method: string, path: string, token?: string, body?: object, proves = false): Promise<Reply> {
+  const claims = { htm: method, htu: url + path, iat: Math.floor(Date.now() / 1000) }
   const response = await fetch(url + path, {
     method,
     headers: {
+      ...(proves && { dpop: proofBy(KEY, { claims }) }),
       ...(token !== undefined && { authorization: `Bearer ${token}` }),
       ...(body !== undefined && { 'content-type': 'application/json' })
     },
@@ -43,12 +50,14 @@ async function send ({ url }: ServerProcess, method: string, path: string, token
   return { status: response.status, headers: response.headers, body: text === '' ? {} : JSON.parse(text) }
 }
 
+/** Every other sign-in is bound to the key, because both kinds of sessions are promised the same. */
 export function login (server: ServerProcess, username = 'a'): Promise<Reply> {
-  return send(server, 'POST', '/authorizations', undefined, { username })
+  return send(server, 'POST', '/authorizations', undefined, { username }, ++signIns % 2 === 0)
 }
 
+/** Proves the key where the session is bound. */
 export function refresh (server: ServerProcess, token: string): Promise<Reply> {
-  return send(server, 'PUT', '/authorizations', token)
+  return send(server, 'PUT', '/authorizations', token, undefined, isBound(token))
 }
 
 export function logout (server: ServerProcess, token: string): Promise<Reply> {
@@ -70,6 +79,11 @@ export async function signIn (server: ServerProcess, username?: string): Promise
   return tokensOf(await login(server, username))
 }
 
+/** Signs in twice: one of the sessions is bound to the key. */
+export async function signInBothWays (server: ServerProcess): Promise<[Tokens, Tokens]> {
+  return [await signIn(server), await signIn(server)]
+}
+
 /** Asks again as long as the answer is 503: what a client does in an outage. */
 export async function patiently (ask: () => Promise<Reply>): Promise<Reply> {
   for (;;) {
@@ -84,6 +98,11 @@ export async function until (status: number, ask: () => Promise<Reply>): Promise
     const reply = await ask()
     if (reply.status === status) return reply
   }
+}
+
+/** Whether the session of a refresh token is bound to the key. */
+function isBound (token: string): boolean {
+  return claimsIn(token).cnf !== undefined
 }
 
 /** The session and the generation that a token is of. */

@@ -32,8 +32,8 @@ export async function startSqliteProcess (t: Test, file: string): Promise<Sqlite
   return { child, ask, call: async <T>(...calls: StoreCall[]) => await ask({ calls }) as T[] }
 }
 
-/** What a refresh with a generation's token asks. A session is beyond the grace of an hour only when `now` has moved on. */
-export function rotationOf ({ id, userId, nonceHash }: SessionRecord, generation: number, now: number): RotationAttempt {
+/** What a refresh with a generation's token asks, proved where the session is bound. A session is beyond the grace of an hour only when `now` has moved on. */
+export function rotationOf ({ id, userId, nonceHash, jkt }: SessionRecord, generation: number, now: number): RotationAttempt {
   return {
     sessionId: id,
     userId,
@@ -44,7 +44,7 @@ export function rotationOf ({ id, userId, nonceHash }: SessionRecord, generation
     recovery: 24 * HOUR,
     clockTolerance: 0,
     sliding: null,
-    jkt: null,
+    jkt,
     ip: null,
     userAgent: null,
     now,

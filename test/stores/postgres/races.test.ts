@@ -11,6 +11,9 @@ const FACTOR = Number(process.env.RACE_FACTOR ?? 1)
 const HOUR = 3_600_000
 const PREFIX = 'dual_token_'
 
+/** Sessions that are not bound, and sessions that are. */
+const KEYS = [null, 'the thumbprint of a key']
+
 function context () {
   return { now: Date.now(), revocationTtl: 2 * HOUR }
 }
@@ -19,7 +22,7 @@ function signIn (userId: string, elapsed = 0): StoreCall {
   return ['create', newSession(userId, Date.now()), { ...context(), elapsed }]
 }
 
-function rotate ({ id, userId, nonceHash }: SessionRecord, generation: number): StoreCall {
+function rotate ({ id, userId, nonceHash, jkt }: SessionRecord, generation: number): StoreCall {
   return ['rotate', {
     ...context(),
     sessionId: id,
@@ -31,7 +34,7 @@ function rotate ({ id, userId, nonceHash }: SessionRecord, generation: number): 
     recovery: 24 * HOUR,
     clockTolerance: 0,
     sliding: null,
-    jkt: null,
+    jkt,
     ip: null,
     userAgent: null
   }]
@@ -107,22 +110,24 @@ test('four processes at each isolation level', { skip: withoutPostgres }, async 
       })
 
       await t.test('50 refreshes of one token at once make one successor, round after round', async t => {
-        const session = newSession(createRandom(), Date.now())
-        await first.call(['create', session, { ...context(), elapsed: 0 }])
-        for (let generation = 0; generation < 5 * FACTOR; generation++) {
-          const answers = await deal<Rotation>(processes, Array.from({ length: 50 }, () => rotate(session, generation)))
-          const successors = new Set(answers.map(answer => JSON.stringify({ ...answer, outcome: '', sinceRotation: 0 })))
-          t.equal(successors.size, 1, [...successors].join())
-          t.same(answers.filter(({ outcome }) => outcome === 'rotated').length, 1)
-          t.equal((answers[0] as { generation: number }).generation, generation + 1)
-          await admin.query(backdateIn(PREFIX), [session.id, 2 * HOUR])
+        for (const jkt of KEYS) {
+          const session = newSession(createRandom(), Date.now(), { jkt })
+          await first.call(['create', session, { ...context(), elapsed: 0 }])
+          for (let generation = 0; generation < 5 * FACTOR; generation++) {
+            const answers = await deal<Rotation>(processes, Array.from({ length: 50 }, () => rotate(session, generation)))
+            const successors = new Set(answers.map(answer => JSON.stringify({ ...answer, outcome: '', sinceRotation: 0 })))
+            t.equal(successors.size, 1, [...successors].join())
+            t.same(answers.filter(({ outcome }) => outcome === 'rotated').length, 1)
+            t.equal((answers[0] as { generation: number }).generation, generation + 1)
+            await admin.query(backdateIn(PREFIX), [session.id, 2 * HOUR])
+          }
         }
       })
 
       await t.test('a logout during refreshes is final', async t => {
         let refreshed = 0
         for (let round = 0; round < 30 * FACTOR; round++) {
-          const session = newSession(createRandom(), Date.now())
+          const session = newSession(createRandom(), Date.now(), { jkt: KEYS[round % 2]! })
           await first.call(['create', session, { ...context(), elapsed: 0 }])
           const [, [ended]] = await Promise.all([
             first.call(rotate(session, 0), rotate(session, 0)),

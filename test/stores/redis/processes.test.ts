@@ -4,7 +4,7 @@ import { test, type Test } from 'tap'
 import { commandsDuring, dumpOf, eventOf, keysOf, startRedis, withoutServer } from '../../support/redis.ts'
 import { backdate as age, isConfirmed, keysFor } from '../../support/redis-record.ts'
 import {
-  login, logout, patiently, refresh, sessionIn, signIn, startSessionServer, tokensOf, until, visit, type Reply, type ServerProcess
+  login, logout, patiently, refresh, sessionIn, signIn, signInBothWays, startSessionServer, tokensOf, until, visit, type Reply, type ServerProcess
 } from '../../support/session-process.ts'
 import { accessToken } from '../../support/tokens.ts'
 
@@ -70,15 +70,16 @@ test('processes on one Redis', { skip: withoutServer }, async t => {
   }
 
   await t.test('50 refreshes of one token at once end with one successor, round after round', async t => {
-    let { refresh: token } = await signIn(here)
-    for (let generation = 1; generation <= 4; generation++) {
-      const replies = await Promise.all(Array.from({ length: 50 }, (_, i) => refresh(everywhere(i), token)))
-      const successors = new Set(replies.map(reply => tokensOf(reply).refresh))
-      t.equal(successors.size, 1)
-      issued.push(...replies.flatMap(reply => Object.values(tokensOf(reply))));
-      [token] = [...successors] as [string]
-      t.equal(sessionIn(token).gen, generation)
-      await backdate(admin, token, 2 * HOUR)
+    for (let { refresh: token } of await signInBothWays(here)) {
+      for (let generation = 1; generation <= 3; generation++) {
+        const replies = await Promise.all(Array.from({ length: 50 }, (_, i) => refresh(everywhere(i), token)))
+        const successors = new Set(replies.map(reply => tokensOf(reply).refresh))
+        t.equal(successors.size, 1)
+        issued.push(...replies.flatMap(reply => Object.values(tokensOf(reply))));
+        [token] = [...successors] as [string]
+        t.equal(sessionIn(token).gen, generation)
+        await backdate(admin, token, 2 * HOUR)
+      }
     }
   })
 
@@ -150,18 +151,20 @@ test('processes on one Redis', { skip: withoutServer }, async t => {
   })
 
   await t.test('while Redis hangs, requests that need it get a 503, guards go on, and the same tokens work afterwards', async t => {
-    const [refreshing, leaving] = [await signIn(here), await signIn(here)]
+    const [kept, leaving] = [await signInBothWays(here), await signIn(here)]
     redis.process.kill('SIGSTOP')
-    const asked = ['refresh', 'login', 'logout'] as const
-    const replies = Promise.all([refresh(here, refreshing.refresh), login(here), logout(here, leaving.refresh)])
-    for (const server of servers) t.equal((await visit(server, refreshing.access)).status, 200)
+    const asked = ['refresh', 'refresh', 'login', 'logout'] as const
+    const replies = Promise.all([...kept.map(({ refresh: token }) => refresh(here, token)), login(here), logout(here, leaving.refresh)])
+    for (const server of servers) t.equal((await visit(server, kept[0].access)).status, 200)
     for (const [i, reply] of (await replies).entries()) isUnavailable(t, reply, asked[i]!)
     t.equal((await visit(here, leaving.access)).status, 200, 'nothing was ended that was not answered')
     redis.process.kill('SIGCONT')
 
-    const next = tokensOf(await patiently(() => refresh(here, refreshing.refresh)))
-    t.equal(sessionIn(next.refresh).gen, 1, 'the refresh that was not answered and the one that was are one')
-    t.equal((await visit(there, next.access)).status, 200)
+    for (const { refresh: token } of kept) {
+      const next = tokensOf(await patiently(() => refresh(here, token)))
+      t.equal(sessionIn(next.refresh).gen, 1, 'the refresh that was not answered and the one that was are one')
+      t.equal((await visit(there, next.access)).status, 200)
+    }
     t.equal((await patiently(() => logout(here, leaving.refresh))).status, 204)
     t.equal((await refresh(there, leaving.refresh)).status, 403)
     await isHeard(t)
@@ -172,34 +175,36 @@ test('processes on one Redis', { skip: withoutServer }, async t => {
     ['has become a replica', () => admin.call('REPLICAOF', '127.0.0.1', '1'), () => admin.call('REPLICAOF', 'NO', 'ONE')]
   ] as const) {
     await t.test(`a Redis that ${name} refuses nobody for good`, async t => {
-      const [{ access, refresh: token }, leaving] = [await signIn(here), await signIn(here)]
+      const [kept, leaving] = [await signInBothWays(here), await signIn(here)]
       await breakIt()
-      isUnavailable(t, await refresh(here, token), 'refresh')
+      for (const { refresh: token } of kept) isUnavailable(t, await refresh(here, token), 'refresh')
       isUnavailable(t, await login(here), 'login')
       if (name === 'is full') t.equal((await logout(here, leaving.refresh)).status, 204, 'who signs out is signed out')
       else isUnavailable(t, await logout(here, leaving.refresh), 'logout')
-      for (const server of servers) t.equal((await visit(server, access)).status, 200)
+      for (const server of servers) t.equal((await visit(server, kept[0].access)).status, 200)
       await mendIt()
-      t.equal(sessionIn(tokensOf(await refresh(here, token)).refresh).gen, 1)
-      t.equal((await logout(there, token)).status, 204)
+      for (const { refresh: token } of kept) {
+        t.equal(sessionIn(tokensOf(await refresh(here, token)).refresh).gen, 1)
+        t.equal((await logout(there, token)).status, 204)
+      }
       await isHeard(t)
     })
   }
 
   await t.test('a lost connection or a lost Redis crashes no idle process', async t => {
-    const { access, refresh: token } = await signIn(here)
+    const kept = await signInBothWays(here)
     for (const type of ['normal', 'pubsub']) await admin.call('CLIENT', 'KILL', 'TYPE', type)
-    t.equal((await patiently(() => refresh(here, token))).status, 201)
+    for (const { refresh: token } of kept) t.equal((await patiently(() => refresh(here, token))).status, 201)
     await isHeard(t)
 
     const ready = eventOf(admin, 'ready')
     await redis.stop()
-    for (const server of servers) t.equal((await visit(server, access)).status, 200)
-    isUnavailable(t, await refresh(here, token), 'refresh')
-    while (!deaf.log.some(line => line.includes('Cannot read'))) await visit(deaf, access)
+    for (const server of servers) t.equal((await visit(server, kept[0].access)).status, 200)
+    for (const { refresh: token } of kept) isUnavailable(t, await refresh(here, token), 'refresh')
+    while (!deaf.log.some(line => line.includes('Cannot read'))) await visit(deaf, kept[0].access)
     await redis.restart()
     await ready
-    t.equal((await patiently(() => refresh(here, token))).status, 201)
+    for (const { refresh: token } of kept) t.equal((await patiently(() => refresh(here, token))).status, 201)
     await isHeard(t)
   })
 

@@ -6,10 +6,14 @@ import { createRandom } from '../../../lib/tokens/session-claims.ts'
 import { sqliteStore, type LimitReached, type Rotation, type SessionRecord } from '../../../lib/index.ts'
 import { newFile, openDatabase } from '../../support/sqlite.ts'
 import { rotationOf, startSqliteProcess, type SqliteProcess, type StoreCall } from '../../support/sqlite-process.ts'
-import { login, logout, patiently, refresh, sessionIn, signIn, startSessionServer, tokensOf, until, visit } from '../../support/session-process.ts'
+import {
+  login, logout, patiently, refresh, sessionIn, signIn, signInBothWays, startSessionServer, tokensOf, until, visit
+} from '../../support/session-process.ts'
 
 const FACTOR = Number(process.env.RACE_FACTOR ?? 1)
 const HOUR = 3_600_000
+/** Sessions that are not bound, and sessions that are. */
+const KEYS = [null, 'the thumbprint of a key']
 const context = () => ({ now: Date.now(), revocationTtl: 4 * HOUR })
 
 /** Deals calls to all processes at once; the answers. */
@@ -27,23 +31,25 @@ test('four processes on one file', async t => {
   const [first, second, third, fourth] = processes as [SqliteProcess, SqliteProcess, SqliteProcess, SqliteProcess]
 
   await t.test('50 refreshes of one token at once make one successor, which all are given, round after round', async t => {
-    let now = Date.now()
-    const session = newSession(createRandom(), now, { expiresAt: now + 10_000 * HOUR })
-    await first.call(['create', session, { ...context(), elapsed: 0 }])
-    for (let generation = 0; generation < 10 * FACTOR; generation++) {
-      now += 2 * HOUR
-      const answers = await deal<Rotation>(processes, Array.from({ length: 50 }, () => ['rotate', rotationOf(session, generation, now)]))
-      const successors = new Set(answers.map(answer => JSON.stringify({ ...answer, outcome: '', sinceRotation: 0 })))
-      t.equal(successors.size, 1, [...successors].join())
-      t.equal(answers.filter(({ outcome }) => outcome === 'rotated').length, 1)
-      t.equal((answers[0] as { generation: number }).generation, generation + 1)
+    for (const jkt of KEYS) {
+      let now = Date.now()
+      const session = newSession(createRandom(), now, { expiresAt: now + 10_000 * HOUR, jkt })
+      await first.call(['create', session, { ...context(), elapsed: 0 }])
+      for (let generation = 0; generation < 5 * FACTOR; generation++) {
+        now += 2 * HOUR
+        const answers = await deal<Rotation>(processes, Array.from({ length: 50 }, () => ['rotate', rotationOf(session, generation, now)]))
+        const successors = new Set(answers.map(answer => JSON.stringify({ ...answer, outcome: '', sinceRotation: 0 })))
+        t.equal(successors.size, 1, [...successors].join())
+        t.equal(answers.filter(({ outcome }) => outcome === 'rotated').length, 1)
+        t.equal((answers[0] as { generation: number }).generation, generation + 1)
+      }
     }
   })
 
   await t.test('a sign-out during refreshes is final, on every process', async t => {
     let refreshed = 0
     for (let round = 0; round < 20 * FACTOR; round++) {
-      const session = newSession(createRandom(), Date.now())
+      const session = newSession(createRandom(), Date.now(), { jkt: KEYS[round % 2]! })
       await first.call(['create', session, { ...context(), elapsed: 0 }])
       const rotate: StoreCall = ['rotate', rotationOf(session, 0, Date.now())]
       const [, [ended]] = await Promise.all([
@@ -97,15 +103,15 @@ test('a process that is killed amid its writes leaves no second successor, logs 
   t.teardown(() => database.close())
   const store = sqliteStore(database)
   let now = Date.now()
-  const create = async (): Promise<SessionRecord> => {
-    const session = newSession(createRandom(), now, { expiresAt: now + 1_000_000 * HOUR })
+  const create = async (i: number): Promise<SessionRecord> => {
+    const session = newSession(createRandom(), now, { expiresAt: now + 1_000_000 * HOUR, jkt: KEYS[i % 2]! })
     await store.create(session, { now, revocationTtl: 4 * HOUR, elapsed: 0 })
     return session
   }
-  const rotating = await Promise.all(Array.from({ length: 4 }, async (): Promise<[SessionRecord, number]> => [await create(), 0]))
+  const rotating = await Promise.all(Array.from({ length: 4 }, async (_, i): Promise<[SessionRecord, number]> => [await create(i), 0]))
 
   for (let kills = 0; kills < 3 * FACTOR; kills++) {
-    const ending = await Promise.all(Array.from({ length: 200 }, create))
+    const ending = await Promise.all(Array.from({ length: 200 }, (_, i) => create(i)))
     const { child } = await startSqliteProcess(t, file)
     const held = new Map(rotating.map(([{ id }, generation]) => [id, generation]))
     const ended = new Set<string>()
@@ -157,28 +163,32 @@ test('two servers on one file', async t => {
   })
 
   await t.test('while another process holds the lock, whoever needs the file is told to come back, guards go on, and nothing is lost', async t => {
-    const [{ access, refresh: token }, leaving] = [await signIn(here), await signIn(there)]
+    const [kept, leaving] = [await signInBothWays(here), await signIn(there)]
     const other = await startSqliteProcess(t, file)
     t.equal(await other.ask('lock'), 'lock')
-    const replies = Promise.all([refresh(here, token), login(here), logout(there, leaving.refresh)])
-    for (const server of [here, there]) t.equal((await visit(server, access)).status, 200)
+    const replies = Promise.all([...kept.map(({ refresh: token }) => refresh(here, token)), login(here), logout(there, leaving.refresh)])
+    for (const server of [here, there]) t.equal((await visit(server, kept[0].access)).status, 200)
     for (const { status, body } of await replies) t.strictSame([status, body.code], [503, 'FST_DUAL_TOKEN_STORE_UNAVAILABLE'])
     t.equal(await other.ask('unlock'), 'unlock')
     t.equal((await patiently(() => logout(there, leaving.refresh))).status, 204)
     t.equal((await refresh(here, leaving.refresh)).status, 403)
-    const next = tokensOf(await patiently(() => refresh(here, token)))
-    t.equal(sessionIn(next.refresh).gen, 1, 'the refresh that was not answered and the one that was are one')
-    t.equal((await visit(there, next.access)).status, 200)
+    for (const { refresh: token } of kept) {
+      const next = tokensOf(await patiently(() => refresh(here, token)))
+      t.equal(sessionIn(next.refresh).gen, 1, 'the refresh that was not answered and the one that was are one')
+      t.equal((await visit(there, next.access)).status, 200)
+    }
   })
 
   await t.test('sessions outlive their processes', async t => {
-    const { refresh: token } = await signIn(here)
+    const kept = await signInBothWays(here)
     for (const { process: server, ended } of [here, there]) {
       server.kill('SIGKILL')
       await ended
     }
     const anew = await startSessionServer(t, { SQLITE_FILE: file }, options)
-    const next = tokensOf(await refresh(anew, token))
-    t.equal((await visit(anew, next.access)).status, 200)
+    for (const { refresh: token } of kept) {
+      const next = tokensOf(await refresh(anew, token))
+      t.equal((await visit(anew, next.access)).status, 200)
+    }
   })
 })
