@@ -108,13 +108,13 @@ test('a line has what browsers need, and no more', async t => {
 })
 
 /** A reply that gives its list of lines out as it is, and never copies one, as early versions of Fastify 5 do. */
-function createReply (value?: string | string[]): CookieCarrier & { readonly lines: () => unknown } {
-  let header = value
+function createReply (lines?: string | string[]): CookieCarrier & { readonly lines: () => unknown } {
+  const headers = new Map<string, string | string[]>(lines === undefined ? [] : [['set-cookie', lines]])
   return {
-    getHeader: () => header,
-    removeHeader: () => { header = undefined },
-    header: (_name, lines) => { header = lines as string[] },
-    lines: () => header
+    getHeader: name => headers.get(name),
+    removeHeader: name => headers.delete(name),
+    header: (name, value) => headers.set(name, value as string | string[]),
+    lines: () => headers.get('set-cookie')
   }
 }
 
