@@ -8,8 +8,8 @@ import { node, start } from '../support/server-process.ts'
 const store = memoryStore()
 const ACCESS = 7200
 const REFRESH = 1_209_600
-const IN_A_WORKER = 'Option sessions.store must not be memoryStore() in a worker of node:cluster, for each worker would know its own sessions alone: ' +
-  'take sqliteStore, postgresStore or redisStore.'
+const IN_A_WORKER = 'Option sessions.store must not be memoryStore() in a worker of node:cluster, because each worker would know only its own sessions: ' +
+  'use sqliteStore, postgresStore or redisStore.'
 
 test('a store is enough: everything else has a default, durations in milliseconds', async t => {
   t.strictSame(readSessions({ store }, ACCESS, REFRESH), {
