@@ -91,7 +91,7 @@ export const raceCases = {
     }
   },
 
-  async 'a logout during refreshes is final' (setting: Setting) {
+  async 'a sign-out during refreshes is final' (setting: Setting) {
     await endDuring(setting, session => setting.revoke(session.id))
   },
 

@@ -96,7 +96,7 @@ test('the settings are frozen and share nothing with the options', async t => {
   }
 })
 
-test('a list of audiences is copied, and one of one is its string', async t => {
+test('a list of audiences is copied, and a list of one becomes its string', async t => {
   const audience = ['shop', 'orders']
   const settings = resolveOptions({ secret: SECRET, audience })
   audience.push('other')

@@ -152,7 +152,7 @@ test('a limit ends the oldest session by default, and needs a store that keeps l
   }
 })
 
-test('in a worker of node:cluster the memory store is refused, and one that others share is not', async t => {
+test('in a worker of node:cluster, the memory store is refused, and a shared store is not', async t => {
   const file = new URL('../support/cluster-worker.ts', import.meta.url).pathname
   const { log, ended } = start(t, node(file))
   t.equal(await ended, 0)
@@ -162,7 +162,7 @@ test('in a worker of node:cluster the memory store is refused, and one that othe
   ])
 })
 
-test('a store of one process is refused by what node:cluster says of this one', async t => {
+test('a store of one process is refused when node:cluster says that this process is a worker', async t => {
   const { isWorker } = cluster
   t.teardown(() => Object.assign(cluster, { isWorker }))
   Object.assign(cluster, { isWorker: true })
