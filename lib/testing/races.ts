@@ -95,7 +95,7 @@ export const raceCases = {
     await endDuring(setting, session => setting.revoke(session.id))
   },
 
-  async "a logout by the user's id during refreshes is final" (setting: Setting) {
+  async "a sign-out by the user's id during refreshes is final" (setting: Setting) {
     await endDuring(setting, ({ id, userId }) => setting.revoke(id, { userId, mustExist: true }))
   },
 
