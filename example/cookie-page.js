@@ -15,7 +15,7 @@ const EXPLANATIONS = {
   ACCESS_MISSING: inCookies ? 'No cookie came along: sign in.' : 'This page holds no access token: sign in, or refresh.',
   ACCESS_EXPIRED: 'The access token has expired: refresh.',
   ACCESS_INVALID: 'This server did not sign the token. Sign in again.',
-  ACCESS_REVOKED: 'Its session was ended. Sign in again.',
+  ACCESS_REVOKED: 'The session of this token was ended. Sign in again.',
   REFRESH_MISSING: 'No cookie came along: nobody is signed in.',
   REFRESH_INVALID: 'This server did not sign the token. Sign in again.',
   PROOF_INVALID: 'The refresh token is bound to a key, and nothing proves that the sender has it. The session lives on, and its owner notices nothing.',
@@ -102,7 +102,7 @@ async function signOut () {
   const reply = await send('DELETE', '/authorizations')
   if (reply.ok) {
     await hold(null)
-    showReply('use-reply', reply, 'The server has deleted the cookies, which no script could.')
+    showReply('use-reply', reply, 'The server has deleted the cookies, which no script can do.')
     take({ body: {} })
   } else showReply('use-reply', reply)
 }

@@ -44,7 +44,7 @@ function reasonOf ({ name, status, code, withCookie }) {
       ? 'A cookie came along, but the access token is in the memory of the other page, where this one cannot get at it.'
       : 'No cookie came along: SameSite keeps yours away from what other sites send.'
   }
-  if (status < 300 && name.startsWith('GET /picture')) return 'A host of the same site may load it: a GET changes nothing. This page sees its size alone.'
+  if (status < 300 && name.startsWith('GET /picture')) return 'A host of the same site may load it: a GET changes nothing. This page sees only its size.'
   return status < 400 ? 'It has succeeded!' : 'The server has refused it.'
 }
 

@@ -15,12 +15,12 @@ const EXPLANATIONS = {
   LOGIN_REFUSED: 'The demo user is demo, with the password demo-password.',
   ACCESS_EXPIRED: 'The access token has expired. The refresh token gets a new one: refresh.',
   ACCESS_INVALID: NO_SECRET,
-  ACCESS_REVOKED: 'Its session was ended. Sign in again.',
+  ACCESS_REVOKED: 'The session of this token was ended. Sign in again.',
   ACCESS_IS_REFRESH: 'A refresh token opens no guarded route. It is sent rarely, so it is seldom stolen.',
   REFRESH_INVALID: NO_SECRET,
   REFRESH_EXPIRED: 'The refresh token has expired as well. Sign in again.',
   REFRESH_REUSED: 'Theft: somebody used a used-up refresh token. The server cannot tell owner from thief, so the session ends for both. Sign in again.',
-  REFRESH_REVOKED: 'Its session was ended, or the store has lost it. Sign in again.',
+  REFRESH_REVOKED: 'The session of this token was ended, or the store has lost it. Sign in again.',
   PROOF_INVALID: 'The refresh token is bound to a key, and nothing proves that the sender has it. The session lives on, and its owner notices nothing.',
   STORE_UNAVAILABLE: 'The session store is unreachable. Your tokens are still valid: try again when it is back.'
 }

@@ -17,11 +17,11 @@ export interface Authentication {
   readonly slot: symbol
   readonly hook: onRequestHookHandler
   readonly verdictOf: VerdictOf
-  /** Whether a cookie brought a good token of a kind. */
+  /** Whether a cookie brought a good token of that kind. */
   readonly isByCookie: (request: GuardedRequest, kind: TokenKind) => boolean
-  /** When the good refresh token expires that a cookie brought, in epoch seconds; undefined: it brought none. */
+  /** The expiry of the good refresh token that a cookie brought, in epoch seconds; undefined when there is none. */
   readonly signInEnds: (request: GuardedRequest) => number | undefined
-  /** Shows handlers the user of a token of another kind than the hook has looked for. */
+  /** Sets `request.user` by a token of this kind, which the hook has not looked for. */
   readonly show: (request: GuardedRequest, reply: unknown, kind: TokenKind) => void
 }
 
@@ -87,7 +87,7 @@ export function createAuthentication (verify: Verify, locate: Locate | null = nu
   return { slot, hook, verdictOf, isByCookie, signInEnds, show }
 }
 
-/** Shared caches know by themselves only of Authorization (RFC 9111 section 3.5). What a handler says later takes the place of this. */
+/** By themselves, shared caches respect only Authorization (RFC 9111 section 3.5). A handler may replace this header. */
 function keepPrivate (reply: FastifyReply): void {
   if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'private')
 }

@@ -11,9 +11,9 @@ export interface CookieJar {
   readonly settings: CookieSettings
   readonly isOwnPage: IsOwnPage
   /**
-   * Writes the refresh token, if there is one, and with `access` the access token. No cache keeps the reply, unless something else was said.
+   * Writes the refresh token, if there is one, and with `access` the access token. No cache keeps the reply, unless it already has a `Cache-Control`.
    *
-   * @param signInEnds when the refresh token expires that is not among the tokens, in epoch seconds: the access cookie lives as long
+   * @param signInEnds the expiry of the sign-in's refresh token, in epoch seconds, when it is not among the tokens: the access cookie lives as long
    * @returns what is left for the body
    * @throws `FST_DUAL_TOKEN_OPTION_INVALID` when these are no tokens
    */
@@ -33,7 +33,7 @@ export function createCookieJar (settings: CookieSettings, now: () => number): C
     return writeCookie({ name: names[kind], value, maxAge, secure, sameSite: SAME_SITE[kind] })
   }
 
-  /** Keeps the cookies of others, and of ours the last. The list is new, because Fastify and @fastify/cookie add to the one that they find. */
+  /** Keeps the cookies of others, and the last line of each of ours. Sets a new list, because Fastify and @fastify/cookie add to the one they find. */
   function write (reply: CookieCarrier, lines: readonly string[]): void {
     if (lines.length === 0) return
     const replaced = lines.map(line => line.slice(0, line.indexOf('=') + 1))

@@ -4,8 +4,8 @@
 export const TWICE = Symbol('two cookies of one name')
 
 /**
- * Reads a cookie of exactly this name; null when there is none. It strips spaces and tabs alone: `trim` would also strip U+00A0, and so take
- * a cookie of another name, which a sibling may set, for ours.
+ * Reads a cookie of exactly this name; null when there is none. It strips only spaces and tabs: `trim` would also strip U+00A0, and so mistake a
+ * cookie of another name, which a sibling host may set, for ours.
  */
 export function readCookie (header: string, name: string): string | null | typeof TWICE {
   if (!header.includes(name)) return null

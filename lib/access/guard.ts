@@ -32,7 +32,7 @@ interface GuardFactorySettings extends GuardSettings {
 
 export type CreateGuard = (rules: GuardRules) => Guard
 
-/** Each guard builds its closures and the headers of its refusals once; a request that passes makes nothing. */
+/** Each guard builds its closures and the headers of its refusals once; a request that passes allocates nothing. */
 export function createGuardFactory ({ verdictOf, loginRequired, createRefusal, settings }: GuardParts): CreateGuard {
   const { realm, skew, now } = settings
   const describeLogin = describeAccess(settings)
@@ -46,11 +46,11 @@ export function createGuardFactory ({ verdictOf, loginRequired, createRefusal, s
     const guard: Guard = (request, _reply, done) => {
       const { claims, refusal } = verdictOf(request)
       if (claims === null || claims.refresh) return done(refuseAccess(refusal, createRefusal))
-      // Before the sign-in, so that nobody signs in again for what they may not do.
+      // Before the age, so that nobody signs in again for a route outside their scopes.
       if (scopes !== null && !hasScopes(claims, scopes)) return done(refuseScope('scope'))
       if (maxAge !== null && !isFresh(claims, maxAge)) return done(refuseAge('auth_time'))
       if (allow === null) return done()
-      // Fastify hands guards its whole request; the type of guards leaves out what depends on its generics.
+      // Fastify passes its whole request; the type of guards leaves out what depends on its generics.
       decide(allow, claims, request as FastifyRequest, createRefusal, done)
     }
 
@@ -73,7 +73,7 @@ export function createGuardFactory ({ verdictOf, loginRequired, createRefusal, s
   function isFresh ({ auth_time: authTime }: AccessClaims, maxAge: number): boolean {
     if (!Number.isFinite(authTime)) return false
     const age = now() / 1000 - authTime!
-    // Nobody has signed in later than now, but the clock of the process that says so may be ahead.
+    // No sign-in lies in the future, but the clock of the process that wrote `auth_time` may be ahead.
     return age <= maxAge && age >= -skew
   }
 }
@@ -96,7 +96,7 @@ function decide (allow: NonNullable<GuardOptions['allow']>, user: AccessClaims, 
   )
 }
 
-/** Nothing that is thrown lets a request pass. */
+/** Whatever is thrown, even nothing, refuses the request. */
 function errorOf (thrown: unknown, createRefusal: CreateRefusal): Error {
   return thrown ? thrown as Error : createRefusal('ACCESS_FORBIDDEN', 'allow threw nothing')
 }

@@ -42,7 +42,7 @@ export function createGuards ({ verdictOf, show }: Authentication, createRefusal
       const { claims, refusal } = verdict
       if (claims === null) return done(createRefusal(suffixOf('REFRESH', refusal.kind), refusal.reason))
       if (!claims.refresh) return done(createRefusal('REFRESH_IS_ACCESS'))
-      // The hook has looked for an access token, which is elsewhere: in another cookie, or in none.
+      // The hook has looked for an access token, which is in another cookie, or absent.
       if (verdict !== verdictOf(request)) show(request, reply, 'refresh')
       done()
     }
@@ -85,7 +85,7 @@ function createFinder (name: keyof Guards): Guard {
   return guard
 }
 
-/** For the OpenAPI document. It hangs on the guard alone, so that nothing is left of a guard that is dropped. */
+/** For the OpenAPI document. Only the guard itself holds the description, so that a guard that is dropped leaves nothing behind. */
 export function describe (guard: Guard, description: Describe): void {
   Object.assign(guard, { [DESCRIPTION]: description })
 }

@@ -19,7 +19,7 @@ export interface Located {
   readonly inCookie: boolean
 }
 
-/** Looks where only the options say that a token may be. */
+/** Looks for a token in the places that the options add to the Authorization header. */
 export type Locate = (request: GuardedRequest, kind: TokenKind) => Located | Refused
 
 /** @returns null when the options name no other place */
@@ -27,7 +27,7 @@ export function createLocate (extract: ExtractToken | null, jar: CookieJar | nul
   if (extract === null && jar === null) return null
 
   return function locate (given, kind) {
-    // Fastify hands guards and hooks its whole request; the type of guards leaves out what depends on its generics.
+    // Fastify passes its whole request; the type of guards leaves out what depends on its generics.
     const request = given as FastifyRequest
     const token = extract === null ? null : askApplication(extract, request, kind)
     if (token !== null) return typeof token === 'string' ? { token, inCookie: false } : token
@@ -52,11 +52,11 @@ function askApplication (extract: ExtractToken, request: FastifyRequest, kind: T
     const token: unknown = extract(request, kind)
     if (token === null || token === undefined || token === '') return null
     if (typeof token === 'string') return copyOf(token)
-    // A promise that rejects with nobody to listen would end the process.
+    // An unhandled rejection would end the process.
     Promise.resolve(token).catch(() => {})
     return BAD_EXTRACT
   } catch {
-    // What the application's hook chokes on is a client's input, which never makes a 500.
+    // The function fails on what a client has sent, and a client's input never causes a 500.
     return BAD_EXTRACT
   }
 }
@@ -71,7 +71,7 @@ function fromCookie ({ settings: { names, access }, isOwnPage }: CookieJar, requ
   return { token: copyOf(token), inCookie: true }
 }
 
-/** A handshake is a GET that opens a way to change anything, and Chromium sends no Sec-Fetch-Site with that of a WebSocket. */
+/** An upgrade is a GET, but its connection may change anything. Chromium sends no Sec-Fetch-Site with the upgrade of a WebSocket. */
 function mayChange ({ method, headers }: FastifyRequest): boolean {
   return (method !== 'GET' && method !== 'HEAD' && method !== 'OPTIONS') || headers.upgrade !== undefined
 }

@@ -1,14 +1,14 @@
-// Request → whether one of our pages says that it has sent it (Fetch Metadata; RFC 6454).
+// Request → whether its headers prove that one of our pages has sent it (Fetch Metadata; RFC 6454).
 import type { FastifyRequest } from 'fastify'
 
 export type SentRequest = Pick<FastifyRequest, 'headers' | 'host'>
 
-/** Positive proof: pages can forge neither header, and what is not known proves nothing. */
+/** Asks for positive proof: pages can forge neither header, and an unknown value proves nothing. */
 export type IsOwnPage = (request: SentRequest) => boolean
 
 /**
- * Sec-Fetch-Site decides, then Origin, which must be listed; where a browser sends no Sec-Fetch-Site, our own host is good too. Node.js joins
- * the values of a header that was sent twice, and two values joined are not known.
+ * Sec-Fetch-Site decides, then Origin, which must be listed; where a browser sends no Sec-Fetch-Site, our own host is good too. Node.js joins the
+ * values of a header that was sent twice, and the joined value is unknown.
  *
  * @param origins other origins whose pages are ours
  */

@@ -1,9 +1,9 @@
-// The claim `scope` of a token → whether it holds scopes: a text with spaces between them (RFC 8693 section 4.2), or a list.
+// The claim `scope` of a token, a string with spaces (RFC 8693 section 4.2) or a list → whether it holds the scopes of a route.
 import type { Claims } from '../tokens/types.ts'
 
 const SPACE = 32
 
-/** Whether the token has all of these scopes. It makes no list of them, because every request is asked. */
+/** Whether the token has all of these scopes. It does not split the string, because it runs at every request. */
 export function hasScopes (claims: Claims, scopes: readonly string[]): boolean {
   const { scope: granted } = claims as { readonly scope?: unknown }
   for (const scope of scopes) {

@@ -3,7 +3,7 @@ import type { CookieLimits } from '../tokens/issue.ts'
 import type { TokenKind } from './types.ts'
 
 export interface CookieSettings extends CookieLimits {
-  /** Of the two cookies, with their prefix. */
+  /** The names of the two cookies, with their prefix. */
   readonly names: Readonly<Record<TokenKind, string>>
   /** The `name` option; '' without it. */
   readonly label: string

@@ -27,24 +27,24 @@ export interface GuardOptions {
 export type TokenKind = 'access' | 'refresh'
 
 /**
- * Looks for a token of a kind where only the application expects one. It runs when there is no Bearer token, before the cookie is looked
- * at. Nothing, or an empty string: look on. What it throws makes the token invalid.
+ * Looks for a token of a kind where only the application expects one. The plugin calls it when there is no Bearer token, before it reads the cookie.
+ * When it returns nothing or an empty string, the plugin looks on. When it throws, the token is invalid.
  */
 export type ExtractToken = (request: FastifyRequest, kind: TokenKind) => string | null | undefined
 
 /** Tokens in HttpOnly cookies, for browsers: the `cookies` option. */
 export interface DualTokenCookies {
-  /** The access token too; default false: it stays in the reply, for the memory of the page. */
+  /** Whether the access token goes into a cookie, too; default false: it stays in the reply, and the page keeps it in memory. */
   access?: boolean | undefined
   /** Other origins whose pages may use the cookies, as browsers write them: `https://app.example`. */
   origins?: readonly string[] | undefined
-  /** Goes into the names of the cookies, for two registrations, or two applications, on one host. */
+  /** A part of the cookies' names, for two registrations or two applications on one host. */
   name?: string | undefined
   /** Default true; false drops `Secure` and the prefix of the names, for plain HTTP. */
   secure?: boolean | undefined
 }
 
-/** What cookies are written on: any FastifyReply, whatever its generics. */
+/** The reply that carries the cookies: any FastifyReply, whatever its generics. */
 export interface CookieCarrier {
   /** Its cookie says how long the sign-in lasts, where the tokens do not. */
   readonly request?: object

@@ -14,14 +14,14 @@ type Fetch = typeof globalThis.fetch
 interface SignedIn {
   /** The access token; none where it is in a cookie. */
   readonly token?: string | null | undefined
-  /** Marks the sign-in, so that no request is tried again as somebody else. */
+  /** Marks the sign-in, so that no request is sent again as somebody else. */
   readonly sign_in?: number | undefined
 }
 
 /** Whom to send a request as, or nobody. */
 type Identify<Who> = (signal: Signal) => Who | Promise<Who>
 
-/** The server refused a request: whom to send it as again, if that may help. */
+/** Called when the server has refused a request; returns whom to send it as again, or nobody. */
 type Recover<Who> = (who: NonNullable<Who>, status: number, code: string) => Promise<Who>
 
 export interface Api {
@@ -36,7 +36,7 @@ export interface Api {
 
 /**
  * @param reauthenticate sends credentials again, and keeps the new access token
- * @param own what every request to the API is sent with
+ * @param own the members of `init` for every request to the API
  */
 export function createApi<Who extends SignedIn | null | undefined> (
   options: ClientOptions, identify: Identify<Who>, recover: Recover<Who>, reauthenticate: (credentials: object) => Promise<void>, own?: RequestInit
@@ -58,7 +58,7 @@ export function createApi<Who extends SignedIn | null | undefined> (
     const who = isOwn ? await identify(signal) : null
     if (!who) return await fetch(request ?? url, init)
 
-    // A stream is used up once it was sent.
+    // A stream can be sent only once.
     const isStream = ['getReader', Symbol.asyncIterator].some(key => key in Object(init?.body))
     const mayRepeat = !isStream && IDEMPOTENT.test(init?.method ?? request?.method ?? 'GET')
 
@@ -80,7 +80,7 @@ export function createApi<Who extends SignedIn | null | undefined> (
     if (answer.code && answer.code !== NOT_FRESH) {
       answer = await sendAgain(answer.reply, await unlessAborted(recover(who, answer.reply.status, answer.code), signal))
     }
-    // Then, because a user who comes back after hours needs both.
+    // Not instead of a refresh: a user who comes back after hours needs both.
     if (answer.code === NOT_FRESH && !isStream && await unlessAborted(prove(answer.reply, seen), signal)) {
       answer = await sendAgain(answer.reply, await identify(signal))
     }

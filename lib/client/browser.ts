@@ -10,13 +10,13 @@ interface Scope {
 
 type Channels = new (name: string) => TokenChannel
 
-/** Browsers offer them where the context is secure. By those of Node.js and Deno, all clients of a process would wait for each other. */
+/** Browsers offer locks where the context is secure. With those of Node.js and Deno, all clients of a process would wait for each other. */
 export function locksOfBrowser (): TokenLocks | undefined {
   const scope = globalThis as Scope
   return scope.isSecureContext ? scope.navigator?.locks : undefined
 }
 
-/** Pages that were loaded by http have channels, too. With those of Node.js, the clients of all users of a process would hear of each other. */
+/** Pages loaded by http have channels, too. With those of Node.js, the clients of all users of a process would hear of each other. */
 export function channelOfBrowser (name: string): TokenChannel | undefined {
   const { isSecureContext, BroadcastChannel } = globalThis as Scope
   return isSecureContext === undefined || !BroadcastChannel ? undefined : new (BroadcastChannel as Channels)(name)

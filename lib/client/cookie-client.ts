@@ -5,10 +5,10 @@ import { AuthorizationError } from './error.ts'
 import { unlessAborted, type Answer, type Signal } from './send.ts'
 import type { CookieClient, CookieClientOptions } from './types.ts'
 
-/** Codes of requests that a refresh may help. */
+/** Codes of refusals that a refresh may help. */
 const NEEDS_REFRESH = /^FST_DUAL_TOKEN_ACCESS_(EXPIRED|MISSING)$/
 
-/** The access token: `''` is in a cookie, `null` is nobody's, `undefined` is not known. */
+/** The access token: `''` when it is in a cookie, `null` when nobody is signed in, `undefined` when the page does not know. */
 type Known = string | null | undefined
 
 /** What the page knew when a request was sent. */
@@ -32,9 +32,9 @@ export function createCookieClient (options: CookieClientOptions): CookieClient 
   const name = `fastify-dual-token cookies ${routes}`
   const channel = options.channel === undefined ? channelOfBrowser(name) : options.channel
   let token: Known
-  /** Counts what replaces the tokens: one in a cookie cannot be compared. */
+  /** Counts how often the tokens were replaced, because the page cannot compare tokens in cookies. */
   let turn = 0
-  /** Counts what replaces the user. */
+  /** Counts how often the user was replaced. */
   let signIns = 0
   let isTold = false
   let refreshing: Promise<unknown> | undefined
@@ -51,7 +51,7 @@ export function createCookieClient (options: CookieClientOptions): CookieClient 
     })
   }
 
-  /** Has its turn, so that no refresh brings back a cookie that is older. */
+  /** Takes its turn, so that no refresh brings back an older cookie. */
   async function reauthenticate (credentials: object): Promise<void> {
     await inTurn(async () => {
       const ask = (): Promise<Answer> => authorize('POST', token, credentials, 'reauthentication')
@@ -117,7 +117,7 @@ export function createCookieClient (options: CookieClientOptions): CookieClient 
     if (renewed === '') channel?.postMessage('refreshed')
   }
 
-  /** Signs in or out, and tells the other tabs before they have their turn. */
+  /** Signs in or out, and tells the other tabs before they take their turns. */
   async function replaceUser (ask: () => Promise<string | null>): Promise<void> {
     await inTurn(async () => {
       try {
@@ -144,7 +144,7 @@ export function createCookieClient (options: CookieClientOptions): CookieClient 
     if (found !== null) isTold = false
   }
 
-  /** Throws; where the user has to sign in again, it says so, once. */
+  /** Always throws. When the user has to sign in again, calls `onSignInRequired` first, but only once. */
   function giveUp (seen: number, error: AuthorizationError): never {
     if (error.signInRequired && turn === seen) {
       setToken(null)

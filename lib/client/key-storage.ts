@@ -1,7 +1,7 @@
 // The global scope → where the key of a device is kept: in IndexedDB, or in memory where there is none.
 import type { ProofKeys, ProofKeyStorage } from './types.ts'
 
-/** The parts of IndexedDB that are used; Node.js has no types of it. */
+/** The parts of IndexedDB that the client uses; Node.js has no types for it. */
 interface DatabaseRequest<T> {
   readonly result: T
   readonly error: unknown
@@ -31,7 +31,7 @@ export function createKeyStorage (name: string): ProofKeyStorage {
 }
 
 function inDatabase (databases: Databases, name: string): ProofKeyStorage {
-  /** Opens it each time, because a browser that clears the data of a site closes the connections. */
+  /** Opens the database each time, because a browser that clears the data of a site closes the connections. */
   async function use<T> (mode: 'readonly' | 'readwrite', act: (store: ObjectStore) => DatabaseRequest<T>): Promise<T> {
     const opening = databases.open('fastify-dual-token')
     opening.onupgradeneeded = () => opening.result.createObjectStore('keys')

@@ -6,9 +6,9 @@ import type { ClientOptions, ProofKeys } from './types.ts'
 export interface Prover {
   /** Makes the key, unless there is one. */
   readonly ensureKey: () => Promise<unknown>
-  /** Sets the header `DPoP` for one request. Without a key, as after the user has cleared the data of the site, there is none. */
+  /** Sets the header `DPoP` for one request, unless there is no key, as after the user has cleared the data of the site. */
   prove (headers: Headers, method: string, url: URL): Promise<void>
-  /** Keeps the nonce that a server asks for; whether the request is worth another try. */
+  /** Keeps the nonce that a server asks for. Returns whether the request is worth another try. */
   takeNonce (answer: Answer): boolean
 }
 
@@ -21,7 +21,7 @@ export function createProver (dpop: NonNullable<ClientOptions['dpop']>, routes: 
 
   async function makeKey (): Promise<void> {
     if (await storage.get()) return
-    // What is not extractable, no script can read: it can only sign.
+    // No script can read a key that is not extractable: it can only sign with it.
     await storage.set(await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign']))
   }
 
@@ -60,7 +60,7 @@ async function sign ({ privateKey, publicKey }: ProofKeys, claims: object): Prom
   return `${input}.${base64url(String.fromCharCode(...new Uint8Array(signature)))}`
 }
 
-/** Of characters up to U+00FF, one byte each: URLs have no others. */
+/** Takes characters up to U+00FF as one byte each: URLs have no others. */
 function base64url (text: string): string {
   return btoa(text).replace(/\+/g, '-').replace(/\//g, '_').replace(/=/g, '')
 }

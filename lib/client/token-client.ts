@@ -50,7 +50,7 @@ export function createTokenClient (options: TokenClientOptions): TokenClient {
     const tokens = await store(null)
     if (!tokens) return
     const { reply, code } = await authorize('DELETE', tokens.token)
-    // Without sessions there is none to end: no route, or, with cookies, one that only deletes those of a page.
+    // Without sessions there is none to end: the route is missing or, with cookies, only deletes the cookies of a page.
     if (![204, 401, 404].includes(reply.status) && code !== 'FST_DUAL_TOKEN_CROSS_ORIGIN') throw new AuthorizationError(reply.status, code)
   }
 
@@ -77,7 +77,7 @@ export function createTokenClient (options: TokenClientOptions): TokenClient {
     return renewed ?? await giveUp(expired, new AuthorizationError(reply.status, code))
   }
 
-  /** Forgets tokens that are good for nothing any more, and says so, once. */
+  /** Always throws. When the tokens are no longer valid, drops them first, and calls `onSignInRequired` once. */
   async function giveUp (tokens: Tokens, error: AuthorizationError): Promise<never> {
     if (error.signInRequired) {
       const found = await store(null, tokens)

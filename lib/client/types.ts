@@ -55,7 +55,7 @@ export interface ProofKeyStorage {
   set (keys: ProofKeys): Promise<unknown>
 }
 
-/** What both clients are told. */
+/** The options of both clients. */
 export interface ClientOptions {
   /** The URL of the API. The client resolves relative URLs against it, and sends tokens only to its origin. */
   baseUrl: string | URL
@@ -92,7 +92,7 @@ export interface TokenClientOptions extends ClientOptions {
 export interface CookieClientOptions extends ClientOptions {
   /** The server's option `cookies.access`: whether the access token is in a cookie, too; default false. */
   access?: boolean | undefined
-  /** On which tabs hear of each other's sign-ins; default a `BroadcastChannel` in browsers, none elsewhere; `null` for none. */
+  /** The channel on which tabs hear of each other's sign-ins and sign-outs; default a `BroadcastChannel` in browsers, none elsewhere; `null` for none. */
   channel?: TokenChannel | null | undefined
 }
 
@@ -112,9 +112,9 @@ export interface TokenClient {
    */
   signIn (credentials: object): Promise<void>
   /**
-   * Sends the credentials of the user who is signed in once more, for routes that ask for a recent sign-in. The sign-in goes on.
+   * Sends the credentials of the signed-in user once more, for routes that ask for a recent sign-in. The sign-in goes on.
    *
-   * @throws an AuthorizationError, of status 401 when they are refused or another user's; what `fetch` rejects with
+   * @throws an AuthorizationError, with status 401 when the server refuses the credentials, or they are another user's; the error of `fetch`
    */
   reauthenticate (credentials: object): Promise<void>
   /**
@@ -127,29 +127,29 @@ export interface TokenClient {
 
 export interface CookieClient {
   /**
-   * As the global one, with the cookies of the API, and with the access token where the page has it. Expired tokens are refreshed. A request
-   * that brings its own `Authorization`, or goes to another origin, is passed on as it is. Its `signal` ends every wait.
+   * Like the global `fetch`, but sends the cookies of the API, and the access token if the page has it. Refreshes expired tokens. A request with its
+   * own `Authorization` header, or to another origin, stays unchanged. Its `signal` ends every wait.
    *
-   * @throws an AuthorizationError when the user has to sign in again, or the server would not refresh, or does not know the page's origin; what
-   * `fetch` rejects with, when the reply to a refresh was lost: the cookies are kept, and the next request tries again
+   * @throws an AuthorizationError when the user has to sign in again, when the server refused to refresh, or when it does not know the page's origin;
+   * the error of `fetch` when the reply to a refresh was lost: the cookies stay, and the next request tries again
    */
   fetch: typeof globalThis.fetch
   /**
-   * Sends the credentials, as JSON; the browser keeps the cookies.
+   * Sends the credentials as JSON; the browser keeps the cookies.
    *
-   * @throws an AuthorizationError, of status 401 when they are refused; what `fetch` rejects with
+   * @throws an AuthorizationError, with status 401 when the server refuses the credentials; the error of `fetch`
    */
   signIn (credentials: object): Promise<void>
   /**
-   * Sends the credentials of the user who is signed in once more, for routes that ask for a recent sign-in. The sign-in goes on.
+   * Sends the credentials of the signed-in user once more, for routes that ask for a recent sign-in. The sign-in goes on.
    *
-   * @throws an AuthorizationError, of status 401 when they are refused or another user's; what `fetch` rejects with
+   * @throws an AuthorizationError, with status 401 when the server refuses the credentials, or they are another user's; the error of `fetch`
    */
   reauthenticate (credentials: object): Promise<void>
   /**
-   * Has the server end the session and delete the cookies, which no script can do.
+   * Asks the server to end the session and to delete the cookies, which no script can do.
    *
-   * @throws an AuthorizationError or what `fetch` rejects with: the user may still be signed in
+   * @throws an AuthorizationError, or the error of `fetch`: the user may still be signed in
    */
   signOut (): Promise<void>
   /**

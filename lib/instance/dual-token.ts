@@ -32,10 +32,10 @@ export interface DualTokenParts {
   readonly verify: Verify
   readonly signIn: SignIn
   readonly refresh: Refresh
-  /** Null when tokens do not say when a user signed in, or the session store cannot keep a new moment. */
+  /** Null without `authTime`, and when the session store lacks the method `reauthenticate`. */
   readonly reauthenticate: Reauthenticate | null
   readonly sessions: Sessions | null
-  /** Beside sessions. */
+  /** Null without sessions. */
   readonly possession: Possession | null
   readonly jar: CookieJar | null
   readonly signInEnds: Authentication['signInEnds']
@@ -73,7 +73,7 @@ export function createDualToken (parts: DualTokenParts): DualToken {
     throw createFault('OPTION_INVALID', `Option cookies is required for ${name}.`)
   }
 
-  /** Refuses early, before a call does work whose tokens nobody could sign. */
+  /** Refuses early, before a call does work for tokens that this server cannot sign. */
   function mustSign (name: keyof DualToken): void {
     if (ring?.canSign === false) throw createFault('OPTION_INVALID', `Option keys must begin with a private key for ${name}.`)
   }
@@ -158,7 +158,7 @@ export function createDualToken (parts: DualTokenParts): DualToken {
 
     setCookies (reply, tokens) {
       const jar = withCookies('setCookies')
-      // Fastify hands its whole request; the type of the reply leaves out what depends on its generics.
+      // Fastify passes its whole request; the type of the reply leaves out what depends on its generics.
       return jar.set(reply, tokens, reply.request && signInEnds(reply.request as GuardedRequest))
     },
 

@@ -1,4 +1,4 @@
-// The options of a method → a pass, or one sentence: they are no object, or a member is not known.
+// The options of a method → a pass, or one sentence that says why not: they are no object, or a member is not known.
 import { createFault } from '../errors.ts'
 
 /** @throws `FST_DUAL_TOKEN_OPTION_INVALID` */

@@ -24,8 +24,8 @@ export interface IssueOptions<Need extends boolean = boolean> extends ClientOpti
    */
   label?: string | undefined
   /**
-   * The lifetime of this sign-in's refresh token, whole seconds or a string such as `'1d'`: longer than `accessExpiresIn`, and at most the
-   * option of the same name, which is the default. With sliding sessions each refresh renews it by as much. Nothing without a refresh token.
+   * The lifetime of this sign-in's refresh token, whole seconds or a string such as `'1d'`: longer than `accessExpiresIn`, and at most the option of
+   * the same name, which is the default. With sliding sessions, each refresh renews it by the same time. It has no effect without a refresh token.
    */
   refreshExpiresIn?: number | string | undefined
   /** With sessions: the request whose header `DPoP` may prove a key, to which the session is then bound. */

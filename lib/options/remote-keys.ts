@@ -75,7 +75,7 @@ function isRemoteKeys (keys: unknown): keys is RemoteKeys {
 function readAddress (given: unknown): string {
   const url = (typeof given === 'string' || given instanceof URL) && URL.canParse(String(given)) ? new URL(String(given)) : null
   if (url === null || !isSecureAddress(url)) throw flaw('url', 'must be an https URL, or an http URL of a loopback host')
-  // fetch would refuse it, and quote it.
+  // fetch would refuse it with an error that quotes it.
   if (url.username !== '' || url.password !== '') throw flaw('url', 'must not hold a user name or a password')
   return url.href
 }

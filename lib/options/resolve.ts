@@ -21,9 +21,9 @@ import { reservedClaimsOf } from '../tokens/user.ts'
 export interface Settings {
   /** Empty when there are keys. */
   readonly secrets: readonly Buffer[]
-  /** Null beside a secret; none as long as a key set that is followed has not been read. */
+  /** Null with a secret; empty until a followed key set has been read. */
   readonly keys: RingKeys | null
-  /** The key set that is followed. */
+  /** The followed key set; null without `remoteKeys`. */
   readonly keySet: KeySetSettings | null
   readonly accessLifetime: number
   readonly refreshLifetime: number
@@ -78,8 +78,8 @@ export const OptionSchemas: Readonly<Record<string, TSchema>> = {
   sessions: Type.Object({}, { description: 'an object' }),
   cookies: Type.Union([Type.Boolean(), Type.Object({})], { description: 'true, false or an object' }),
   authTime: Type.Boolean({ description: 'true or false' }),
-  extract: Type.Function([], Type.Any(), { description: 'a function that answers the text of a token, or null' }),
-  now: Type.Function([], Type.Number(), { description: 'a function that answers milliseconds' })
+  extract: Type.Function([], Type.Any(), { description: 'a function that returns the text of a token, or null' }),
+  now: Type.Function([], Type.Number(), { description: 'a function that returns milliseconds' })
 }
 
 /** @throws `FST_DUAL_TOKEN_OPTION_INVALID` */
@@ -98,7 +98,7 @@ export function resolveOptions (options: unknown): Settings {
     throw createFault('OPTION_INVALID', 'Option jwks needs keys of this service: a key set that is followed is served by its publisher.')
   }
   if (jwks !== null && (keys === null || keys.some(isSymmetric))) {
-    throw createFault('OPTION_INVALID', 'Option jwks needs asymmetric keys: nothing of a secret is public.')
+    throw createFault('OPTION_INVALID', 'Option jwks needs asymmetric keys: a secret has no public part.')
   }
 
   const routes = given.routes === undefined || given.routes === false ? null : readRoutes(given.routes as object)
@@ -155,7 +155,7 @@ function lifetime (given: Record<string, unknown>, name: string, fallback: strin
   return seconds
 }
 
-/** Whether sessions and their store can do what the routes will ask of them. */
+/** Refuses members of `routes` that need sessions, or a duty of their store, when these are missing. */
 function mustServe ({ label, refreshExpiresIn }: RouteSettings, sessions: SessionSettings | null): void {
   if (label !== undefined) {
     if (sessions === null) throw createFault('OPTION_INVALID', 'Option routes.label needs sessions.')
@@ -171,7 +171,7 @@ function userIdClaimOf (name: string, reserved: ReadonlySet<string>): string {
   throw createFault('OPTION_INVALID', `Option userIdClaim must not be the reserved claim ${name}; of the registered names only sub will do.`)
 }
 
-/** A list of one is that one, so that its tokens are those of the string. */
+/** Turns a list of one into its string, because both make the same tokens. */
 function audienceOf (audience: string | readonly string[] | undefined): Settings['audience'] {
   if (!Array.isArray(audience)) return audience as string | undefined
   return audience.length === 1 ? audience[0] : Object.freeze([...audience])

@@ -31,11 +31,11 @@ export interface DualTokenSessions {
   maxStaleness?: number | string | undefined
   /** After `maxStaleness`, guards answer 503 (`'deny'`, default) or go on (`'allow'`). */
   onStale?: 'deny' | 'allow' | undefined
-  /** How long the store may take before a sign-in, refresh or logout answers 503; default 1. */
+  /** How long the store may take before a sign-in, refresh or sign-out answers 503; default 1. */
   storeTimeout?: number | string | undefined
   /**
-   * Binds sessions to a key of the client (RFC 9449): a sign-in with a proof in its header `DPoP` is bound (`'optional'`, the default where the
-   * store names the duty `possession`), every sign-in must bring one (`'required'`), or none is looked at (`false`). Sessions that are bound stay so.
+   * Binds sessions to a key of the client (RFC 9449): a sign-in with a proof in its header `DPoP` is bound (`'optional'`, the default where the store
+   * names the duty `possession`), every sign-in must bring one (`'required'`), or proofs at sign-in are ignored (`false`). Bound sessions stay bound.
    */
   dpop?: 'optional' | 'required' | false | DualTokenDpop | undefined
   /** Called with every event of a session. The plugin logs what it throws and continues. */
@@ -78,8 +78,8 @@ export function readSessions (options: object, accessLifetime: number, refreshLi
     throw flaw('store', 'must be a session store: memoryStore(), sqliteStore(path), postgresStore(pool), redisStore(client) or one of your own')
   }
   if (store.inProcess === true && cluster.isWorker) {
-    throw flaw('store', 'must not be memoryStore() in a worker of node:cluster, for each worker would know its own sessions alone: ' +
-      'take sqliteStore, postgresStore or redisStore')
+    throw flaw('store', 'must not be memoryStore() in a worker of node:cluster, because each worker would know only its own sessions: ' +
+      'use sqliteStore, postgresStore or redisStore')
   }
   if (typeof rotate !== 'boolean') throw flaw('rotate', 'must be true or false')
   if (typeof sliding !== 'boolean') throw flaw('sliding', 'must be true or false')

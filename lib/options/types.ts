@@ -20,11 +20,11 @@ export interface DualTokenRoutes<Body = unknown> extends PassedOn {
   /** User id → the user as of now, or null when the user no longer exists. Default: only the id. */
   loadUser?: LoadUser | undefined
   /**
-   * With sessions: the name of the device, from the credentials; null or undefined for none. It is cut to 64 characters; anything but a
-   * string counts as none, for it often comes from the body as it is.
+   * With sessions: the name of the device, from the credentials; null or undefined for none. It is cut to 64 characters; anything but a string counts
+   * as none, because it often comes unchecked from the body.
    */
   label? (body: LoginBody<Body>, request: FastifyRequest): Awaitable<string | Nothing>
-  /** The lifetime of this sign-in's refresh tokens ("remember me"), never longer than the option of that name; undefined: as that says. */
+  /** The lifetime of this sign-in's refresh tokens ("remember me"), never longer than the option of the same name, which is the default. */
   refreshExpiresIn? (user: DualTokenUser, request: FastifyRequest): Awaitable<number | string | Nothing>
   /** The tokens → the body of the replies to `POST` and `PUT`; default: the tokens. It does not see what went into a cookie. */
   reply?: ShapeReply | undefined
@@ -72,7 +72,7 @@ interface KeyOptions {
 }
 
 interface RemoteKeyOptions {
-  /** Keys that another service publishes: nothing is issued here. */
+  /** Keys that another service publishes: this server issues no tokens. */
   keys: RemoteKeys
   secret?: undefined
   jwks?: false | undefined
@@ -108,8 +108,8 @@ interface OtherOptions<Body> {
   /** Where else a token may be, when there is no Bearer token. With it, `PUT` and `DELETE` parse a JSON body. */
   extract?: ExtractToken | undefined
   /**
-   * Whether tokens say in `auth_time` when the user signed in, which guards with `maxAge` need; default true with `sessions`, otherwise false. An
-   * application may then not set that claim itself. Where tokens are only verified: whether the issuer writes it.
+   * Whether tokens say in `auth_time` when the user signed in, which guards with `maxAge` need; default true with `sessions`, otherwise false. The
+   * application must then not set that claim itself. On a server that only verifies: whether the issuer writes the claim.
    */
   authTime?: boolean | undefined
   /** The clock, in milliseconds; default `Date.now`. */

@@ -11,7 +11,7 @@ export interface Prover {
 }
 
 export interface Headers {
-  /** A string says what is wrong. Throws a SyntaxError when the segment is not JSON. */
+  /** Returns a string that says what is wrong with a bad header. Throws a SyntaxError when the segment is not JSON. */
   read (segment: string): Prover | string
   /** Remembers a key whose signature was good, so that nobody fills the memory with others. */
   remember (segment: string, prover: Prover): void
@@ -20,10 +20,10 @@ export interface Headers {
 /** Header members that change how a signature is verified, or where a key is found (RFC 7515 section 4.1, RFC 7797). */
 const FORBIDDEN = /^(?:crit|b64|jku|x5.*)$/s
 
-/** Longer ones are not remembered; a key and what is said of it take half. */
+/** A longer header is not remembered; a usual one has half as many characters. */
 const MAX_LENGTH = 512
 
-/** @param max how many keys are remembered: on Node.js 20, to read a key of P-256 costs as much as a signature */
+/** @param max how many keys are remembered, because on Node.js 20 reading a P-256 key costs as much as a signature */
 export function createHeaders (max = 5000): Headers {
   const known = new LRUCache<string, Prover>({ max })
 

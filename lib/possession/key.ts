@@ -19,7 +19,7 @@ const COORDINATE = /^[\w-]{42}[AEIMQUYcgkosw048]$/
 
 type Jwk = Readonly<Record<string, unknown>>
 
-/** Reads a key that may sign proofs; null when it is of no use, or private. Never throws. */
+/** Reads a key that may sign proofs; null when it is unusable or private. Never throws. */
 export function readProofKey (alg: unknown, jwk: unknown): ProofKey | null {
   const algorithm = ALGORITHMS.get(alg)
   if (algorithm === undefined || typeof jwk !== 'object' || jwk === null || Array.isArray(jwk)) return null

@@ -1,10 +1,10 @@
-// The key ring and the time → nonces that every process of the service recognizes, and none of them stores (RFC 9449 section 8).
+// The key ring and the time → nonces that every process of the service recognizes and none stores (RFC 9449 section 8).
 import { createHmac, createSecretKey, hkdfSync, timingSafeEqual, type KeyObject } from 'node:crypto'
 import { isSymmetric, type RingKey, type RingKeys } from '../keys/check.ts'
 
 export interface Nonces {
   make (): string
-  /** When the service made it, in epoch seconds; null: it did not. */
+  /** The time at which the service made it, in epoch seconds; null when the service did not make it. */
   timeOf (nonce: string): number | null
 }
 

@@ -10,7 +10,7 @@ import type { ProvingRequest } from './target.ts'
 
 export interface Possession {
   /**
-   * The thumbprint of the key that a new session is bound to; null: none, because the request brings no proof, or sessions are not bound.
+   * The thumbprint of the key that a new session is bound to; null when the request brings no proof, or the option binds no sessions.
    *
    * Rejects with `PROOF_INVALID`, `PROOF_REQUIRED` or `PROOF_NONCE`, as a 400.
    */

@@ -6,14 +6,14 @@ import type { Nonces } from './nonce.ts'
 import type { IsReplayed } from './replay.ts'
 import { isTarget, targetOf, type ProvingRequest } from './target.ts'
 
-/** MISSING: no proof; INVALID: not a good one; NONCE: good but for its time, so that the client is to use a nonce. */
+/** MISSING: no proof; INVALID: a bad one; NONCE: all is good except the time or the nonce, so the client must use a new nonce. */
 export type ProofFlaw = 'MISSING' | 'INVALID' | 'NONCE'
 
 export type ProofVerdict =
   | { readonly thumbprint: string, readonly flaw: null }
   | { readonly thumbprint: null, readonly flaw: ProofFlaw, readonly reason: string }
 
-/** Verifies the proof of a request, once: the same proof is not good again. Never throws. */
+/** Verifies the proof of a request, and accepts the same proof only once. Never throws. */
 export type VerifyProof = (request: ProvingRequest) => ProofVerdict
 
 export interface ProofParts {
@@ -60,7 +60,7 @@ export function createVerifyProof ({ origin, now, headers, nonces, isReplayed }:
     const { htm, htu, iat, nonce, jti } = claims
     if (htm !== request.method) return invalid('htm')
     if (!isTarget(htu, targetOf(request, origin))) return invalid('htu')
-    // It belongs to a request with a bound access token, and ours are not.
+    // `ath` belongs to a bound access token, and ours are not bound.
     if (claims.ath !== undefined) return invalid('ath')
     if (typeof jti !== 'string' || jti === '' || jti.length > MAX_ID) return invalid('jti')
     if (typeof iat !== 'number') return invalid('iat')

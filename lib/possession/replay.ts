@@ -5,14 +5,14 @@ import { LRUCache } from 'lru-cache'
 /** Whether a proof is used again. It remembers the proof until it is no longer fresh; both moments are epoch seconds. */
 export type IsReplayed = (thumbprint: string, id: string, now: number, freshUntil: number) => boolean
 
-/** @param max how many proofs are remembered; beyond, the oldest is forgotten */
+/** @param max how many proofs are remembered; when there are more, the oldest is forgotten */
 export function createIsReplayed (max = 50_000): IsReplayed {
-  // Made with the first proof, because it takes its memory at once.
+  // Created with the first proof, because it takes all its memory at once.
   let seen: LRUCache<string, number> | undefined
 
   return function isReplayed (thumbprint, id, now, freshUntil) {
     seen ??= new LRUCache({ max })
-    // The id is its sender's own, of any length and any name, so it counts for one key alone, and as a hash.
+    // A client chooses its ids freely, so an id counts only for its own key, and is kept as a hash.
     const name = createHash('sha256').update(`${thumbprint} ${id}`).digest('base64url')
     const until = seen.peek(name)
     if (until !== undefined && now <= until) return true

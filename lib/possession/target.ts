@@ -4,10 +4,10 @@ import type { FastifyRequest } from 'fastify'
 /** What a proof is made for: any FastifyRequest, whatever its generics. */
 export type ProvingRequest = Pick<FastifyRequest, 'headers' | 'method' | 'protocol' | 'host' | 'originalUrl'>
 
-/** A server may be asked by the whole URL instead of the path (RFC 9112 section 3.2.2). */
+/** A request may name the whole URL instead of the path (RFC 9112 section 3.2.2). */
 const ORIGIN = /^https?:\/\/[^/?#]*/i
 
-/** Without characters that URLs do not have, which a parser drops or replaces, and without a query or a fragment, which do not belong into a proof. */
+/** No characters that URLs do not have, because a parser drops or replaces them; no query and no fragment, which do not belong in a proof. */
 const TARGET = /^https?:\/\/[!"$-.0->@-[\]-~][!"$->@-[\]-~]*$/i
 
 const ENCODED = /%[\da-f]{2}/gi
@@ -20,7 +20,7 @@ export function targetOf ({ protocol, host, originalUrl }: ProvingRequest, origi
   return `${origin ?? `${protocol}://${host}`}${path}`
 }
 
-/** Whether a proof names the target: in the same letters, or after both are written in the one way of URLs. */
+/** Whether a proof names the target: letter by letter, or when both are normalized. */
 export function isTarget (htu: unknown, target: string): boolean {
   if (typeof htu !== 'string' || !TARGET.test(htu)) return false
   if (htu === target) return true

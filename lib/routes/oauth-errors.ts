@@ -71,7 +71,7 @@ export function answerOauthError (error: FastifyError, request: FastifyRequest, 
   if (body === undefined) throw error
   const { statusCode, headers } = error as FastifyError & { headers?: Readonly<Record<string, string>> }
   const status = isRefusalOfToken(body) ? 400 : statusCode!
-  // The error is in the body; clients take a challenge for the answer of a resource.
+  // The error is in the body; clients would take a challenge for the refusal of a resource.
   reply.code(status).headers({ ...headers }).removeHeader('www-authenticate')
   if (isLogged(request)) reply.log[status === 503 ? 'error' : 'info']({ res: reply, err: error }, error.message)
   return reply.send(body)

@@ -80,7 +80,7 @@ export function addMetadataRoutes (fastify: FastifyInstance, parts: MetadataPart
   if (address === null) return
   const body = JSON.stringify(metadataOf(parts, address, fastify.prefix))
   const options: RouteShorthandOptions & { [DESCRIPTION]: Describe } = { exposeHeadRoute: true, [DESCRIPTION]: () => description }
-  // The path of the issuer follows the well-known one (section 3.1). Whoever appends it instead arrives at the first, where a proxy strips the path.
+  // The path of the issuer follows the well-known one (section 3.1). A client that puts it first reaches the first route, if a proxy strips the path.
   const path = address.pathname.replace(/\/$/, '').replaceAll(':', '::')
   for (const url of new Set([WELL_KNOWN, WELL_KNOWN + path])) {
     fastify.get(url, options, (_request, reply) =>

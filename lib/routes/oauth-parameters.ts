@@ -20,7 +20,7 @@ export function acceptForms (fastify: FastifyInstance): void {
   })
 }
 
-/** Null when a name is there twice. */
+/** Null when a name appears twice. */
 function readForm (text: string): object | null {
   // No prototype: a form may hold a parameter of any name.
   const body: Record<string, string> = Object.create(null)
@@ -31,14 +31,14 @@ function readForm (text: string): object | null {
   return body
 }
 
-/** The parameters of a body. Of a JSON object, too, the values must be strings; other members than those asked for are ignored. */
+/** The parameters of a body. The values must be strings, in JSON too; members that nobody asks for are ignored. */
 export function parametersOf ({ body }: FastifyRequest): Parameters {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) throw createInvalidRequest('The body must hold parameters')
 
   return function read (name) {
     const value: unknown = Object.hasOwn(body, name) ? (body as Record<string, unknown>)[name] : ''
     if (typeof value !== 'string') throw createInvalidRequest(`The ${name} must be a string`)
-    // What has no value counts as missing (section 3.2).
+    // A parameter without a value counts as missing (section 3.2).
     return value === '' ? null : value
   }
 }

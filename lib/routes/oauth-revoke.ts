@@ -23,7 +23,7 @@ export interface RevokeRouteParts {
   readonly verifyAnyTime: Verify
 }
 
-/** Adds the route. A token that is none is as good as revoked; without sessions, nothing can be revoked. */
+/** Adds the route. A token that is not valid counts as revoked; without sessions, nothing can be revoked. */
 export function addRevokeRoute (fastify: FastifyInstance, routes: RouteSettings, { userIdClaim, sessions, verifyAnyTime }: RevokeRouteParts): void {
   const options = doorOptions(routes, {
     summary: 'Revocation endpoint of OAuth 2.0',

@@ -6,7 +6,7 @@ import type { RouteSettings } from '../options/routes.ts'
 import { answerOauthError, type OauthErrorBody } from './oauth-errors.ts'
 import { optionsOf, type ReadyRoute } from './ready-route.ts'
 
-/** A path that ends in a slash stays one path. */
+/** Joins the two with one slash, also when the path ends in one. */
 export function pathOf ({ path }: Pick<RouteSettings, 'path'>, name: 'token' | 'revoke'): string {
   return `${path.replace(/\/$/, '')}/${name}`
 }

@@ -81,7 +81,7 @@ export function addTokenRoute (fastify: FastifyInstance, routes: RouteSettings, 
   }
 }
 
-/** A client may ask for scopes, which are the user's to have: then the reply must say which it got (RFC 6749 section 5.1). */
+/** A client may ask for scopes, but the user's claims decide. Then the reply must say which scopes the token has (RFC 6749 section 5.1). */
 function scopeOf (token: string): string | null {
   const scope = parseSegment(token.split('.')[1]!)?.scope
   const text = Array.isArray(scope) ? scope.join(' ') : scope

@@ -13,7 +13,7 @@ export function createOauthRoutes (routes: RouteSettings, parts: OauthParts): Fa
   return async function registerOauthRoutes (fastify) {
     addMetadataRoutes(fastify, { ...parts, routes })
     fastify.register(async context => {
-      // What our own handler leaves goes first to the one that is passed on, as at the other ready routes.
+      // An error that our own handler leaves goes first to the handler that is passed on, as at the other ready routes.
       const { errorHandler } = routes.passedOn
       if (errorHandler !== undefined) context.setErrorHandler(errorHandler)
       context.addHook('onRequest', async (_request, reply) => { reply.header('pragma', 'no-cache') })

@@ -21,7 +21,7 @@ export interface ReadyRoute {
   readonly guard?: Guard | preHandlerHookHandler | undefined
   readonly summary: string
   readonly description: string
-  /** For the OpenAPI document: where the token may be that a route without a guard asks for. */
+  /** For the OpenAPI document: where the token may be, for a route that takes one without a guard. */
   readonly schemes?: Schemes
   /** For the OpenAPI document: its errors, beside those of its guard. */
   readonly errors: readonly DescribedError[]
@@ -59,7 +59,7 @@ export function acceptJsonOnly (fastify: FastifyInstance): void {
   fastify.addContentTypeParser('application/json', { parseAs: 'string' }, fastify.getDefaultJsonParser('error', 'error'))
 }
 
-/** Makes a route demand a body of the shape that the application has given credentials, or any object. */
+/** Makes a route demand a body that matches the application's schema of credentials, or any object without one. */
 export function takeCredentials (options: RouteShorthandOptions, { body }: RouteSettings): void {
   if (body === undefined) options.preValidation = [options.preValidation ?? [], createRequireObject(options.schemaErrorFormatter)].flat()
   else options.schema = { ...options.schema, body }

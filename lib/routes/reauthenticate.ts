@@ -8,14 +8,14 @@ import { claimsOf } from '../tokens/user.ts'
 
 /** Who is signed in. */
 export interface Presence {
-  /** The user that it must be; absent: whom the session is of. */
+  /** The expected user; absent: the user of the session. */
   readonly userId?: UserId
-  /** Not looked at without sessions. */
+  /** Ignored without sessions. */
   readonly sid: string
   readonly ip: string | null
 }
 
-/** Rejects with `FST_DUAL_TOKEN_USER_INVALID`, or with `STORE_UNAVAILABLE`. `ended`: the session, or it is not of that user. */
+/** Rejects with `FST_DUAL_TOKEN_USER_INVALID`, or with `STORE_UNAVAILABLE`. `ended`: the session has ended, or belongs to another user. */
 export type Reauthenticate = (user: unknown, presence: Presence) => Promise<AccessReply | 'another user' | 'ended'>
 
 export interface ReauthenticateParts {
@@ -24,7 +24,7 @@ export interface ReauthenticateParts {
   readonly sessions: Sessions | null
 }
 
-/** @returns null when tokens do not say when a user signed in, or the session store cannot keep a new moment */
+/** @returns null without `authTime`, and when the session store lacks the method `reauthenticate` */
 export function createReauthenticate ({ settings, issue, sessions }: ReauthenticateParts): Reauthenticate | null {
   const { userIdClaim, reservedClaims, authTime, accessLifetime, now } = settings
   const keep = sessions === null ? null : sessions.reauthenticate

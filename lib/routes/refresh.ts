@@ -26,7 +26,7 @@ export interface RefreshParts {
   readonly settings: Settings
   readonly issue: Issue
   readonly sessions: Sessions | null
-  /** Beside sessions. */
+  /** Null without sessions. */
   readonly possession: Possession | null
   readonly createRefusal: CreateRefusal
 }
@@ -34,7 +34,7 @@ export interface RefreshParts {
 export function createRefresh ({ settings: { userIdClaim, reservedClaims, routes }, issue, sessions, possession, createRefusal }: RefreshParts): Refresh {
   const idAlone = (userId: UserId): object => ({ [userIdClaim]: userId })
 
-  // Looks at the proof first, so that a thief makes nobody load a user; and loads the user before the rotation, so that a failure uses nothing up.
+  // Verifies the proof first, so that a thief cannot cause a user to be loaded. Loads the user before the rotation, so that a failure uses nothing up.
   return async function refresh (presented, client, { request, proof = request, loadUser = routes?.loadUser ?? idAlone }) {
     const userId = userIdOf(presented, userIdClaim)
     const proven = await proveKey(presented, proof, { userId, ip: client.ip })
@@ -52,7 +52,7 @@ export function createRefresh ({ settings: { userIdClaim, reservedClaims, routes
     return reply
   }
 
-  /** The key of a bound session; null: the session is not bound, and a proof is not looked at. */
+  /** The key of a bound session; null: the session is not bound, and a proof is ignored. */
   async function proveKey (
     presented: RefreshClaims, proof: ProvingRequest | undefined, sender: { userId: UserId, ip: string | null }
   ): Promise<string | null> {
@@ -75,7 +75,7 @@ export function createRefresh ({ settings: { userIdClaim, reservedClaims, routes
   }
 }
 
-/** A token that was made elsewhere, or before the option was on, may not say it. */
+/** A token that was made elsewhere, or before the option was on, may lack the claim. */
 function authTimeOf ({ auth_time: authTime }: RefreshClaims): number | null {
   return Number.isFinite(authTime) ? authTime! : null
 }

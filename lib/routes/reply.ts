@@ -6,7 +6,7 @@ import type { AccessReply, PairReply } from '../tokens/types.ts'
 
 export interface Asked {
   readonly byCookie: boolean
-  /** When the refresh token expires that stays as it is, in epoch seconds. */
+  /** The expiry of the refresh token that stays as it is, in epoch seconds. */
   readonly signInEnds?: number | undefined
 }
 

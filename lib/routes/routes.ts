@@ -90,7 +90,7 @@ function addLoginRoute (fastify: FastifyInstance, routes: RouteSettings, { signI
   })
 }
 
-/** A page of others that signs its visitor in as somebody else would see what the visitor then does. */
+/** Otherwise a foreign page could sign its visitor in as somebody else, and then see what the visitor does. */
 function createSignInGuard ({ isOwnPage }: CookieJar, createRefusal: CreateRefusal): preHandlerHookHandler {
   return function ownPageRequired (request, _reply, done) {
     if (!isFromBrowser(request) || isOwnPage(request)) return done()

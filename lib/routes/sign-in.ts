@@ -13,7 +13,7 @@ import { claimsOf } from '../tokens/user.ts'
 /** How a user signs in. */
 export interface SignInDetails {
   readonly client: Client
-  /** The moment, by `performance.now()`, at which the sign-in began: before its credentials were looked at. */
+  /** The moment, by `performance.now()`, at which the sign-in began: before its credentials were checked. */
   readonly startedAt: number
   readonly label: string | null
   /** As the application gives it: a duration; undefined or null: as the option says. */

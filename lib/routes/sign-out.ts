@@ -41,7 +41,7 @@ export function addSignOutRoute (fastify: FastifyInstance, routes: RouteSettings
   fastify.delete(routes.path, options, async (request, reply) => {
     const found = locateAny(request, locate, ['refresh', 'access'])
     const { claims, refusal } = found.claims === null ? found : verifyAnyTime(found.token)
-    // Even then: a browser that keeps a token that is no good cannot delete it by itself.
+    // Deletes the cookies even then, because no script can delete a token that is not valid.
     if (claims === null) {
       if (jar?.isOwnPage(request)) jar.clear(reply)
       throw createRefusal(suffixOf('ACCESS', refusal.kind), refusal.reason)

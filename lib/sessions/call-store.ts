@@ -1,4 +1,4 @@
-// A call of the store → its answer in time, or STORE_UNAVAILABLE. Every call of the store goes this way, seen on a diagnostics channel.
+// A call of the store → its answer in time, or STORE_UNAVAILABLE. Every call of the store goes this way, and is published on a diagnostics channel.
 import diagnostics from 'node:diagnostics_channel'
 import type { CreateRefusal } from '../errors.ts'
 import type { SessionStore } from './store.ts'
@@ -54,7 +54,7 @@ export function createCallStore (store: SessionStore, timeout: number, createRef
     return await Promise.race([make(call, among), tooLate]).finally(() => clearTimeout(timer))
   }
 
-  /** Only for a channel that somebody listens to: it names the method, and measures. */
+  /** Only for a channel with a subscriber: names the method, and measures the call. */
   async function settleSeen<T> (call: (store: SessionStore) => Promise<T>, kind: keyof typeof MOST): Promise<T> {
     const startedAt = performance.now()
     let method = ''
@@ -85,7 +85,7 @@ export function createCallStore (store: SessionStore, timeout: number, createRef
   }
 }
 
-/** The store, which says the name of each method that is called. */
+/** The store, reporting the name of each method that is called. */
 function naming (store: SessionStore, say: (name: string) => void): SessionStore {
   return stand(name => {
     const own: unknown = Reflect.get(store, name)
@@ -108,7 +108,7 @@ function nameOf (call: (store: SessionStore) => Promise<unknown>): string {
   return method
 }
 
-/** Stands for a store. No proxy of the store itself, because one of a frozen object must not change its members. */
+/** Stands for a store. It is not a proxy of the store itself, because a proxy of a frozen object must not change its members. */
 function stand (memberOf: (name: string | symbol) => unknown): SessionStore {
   return new Proxy({} as SessionStore, { get: (_target, name) => memberOf(name) })
 }

@@ -8,11 +8,11 @@ import type { Feed } from './feed.ts'
 import { hashNonce, type SessionClaims } from '../tokens/session-claims.ts'
 import type { SessionRecord } from './store.ts'
 
-/** What a session is of, beside its claims. */
+/** What the record of a session holds beside its claims. */
 export interface SessionOrigin {
   readonly userId: UserId
   readonly client: Client
-  /** The moment, by `performance.now()`, at which the sign-in began: before its credentials were looked at. */
+  /** The moment, by `performance.now()`, at which the sign-in began: before its credentials were checked. */
   readonly startedAt: number
   readonly label: string | null
   /** Milliseconds; null: as the option says. */

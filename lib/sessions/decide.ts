@@ -1,4 +1,4 @@
-// What happens to a session, row by row: at a refresh (the rotation table), at the sight of an access token, at a limit. Pure.
+// What happens to a session, row by row: at a refresh (the rotation table), when an access token is seen, at a limit. Pure.
 import type { LimitReached, Rotation, RotationAttempt, RotationDenied, SessionLimit, SessionRecord } from './store.ts'
 
 export interface Decision {

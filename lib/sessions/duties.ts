@@ -1,4 +1,4 @@
-// A duty that an option or a call needs → a pass, or one sentence: the store does not name it.
+// A duty that an option or a call needs → a pass, or one sentence that says that the store does not name it.
 import { createFault } from '../errors.ts'
 import type { SessionStore, StoreDuty } from './store.ts'
 

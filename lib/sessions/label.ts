@@ -9,11 +9,11 @@ const HALF = /\p{Cs}/gu
 /**
  * Turns control characters into spaces and halves of surrogate pairs into U+FFFD, and cuts the text to 64 characters, between two code points.
  *
- * @returns null for what is no string or holds nothing but white space
+ * @returns null for anything but a string, and for white space alone
  */
 export function readLabel (value: unknown): string | null {
   if (typeof value !== 'string') return null
-  // Cut first: what a client sends may be long. What is half at the end of the cut was whole before it.
+  // Cuts first, because a client may send a long text. A half pair at the end of the cut was whole before.
   const cut = value.slice(0, MAX_LENGTH)
   const whole = /[\uD800-\uDBFF]$/.test(cut) && value.length > MAX_LENGTH ? cut.slice(0, -1) : cut
   const label = whole.replaceAll(CONTROL, ' ').replaceAll(HALF, '\uFFFD').trim()

@@ -1,4 +1,4 @@
-// The store and its feed at boot → opened and read to its end, or one sentence that says why not: the store's fault, or too short a time.
+// The store at boot → opened, and its feed read to the end, or one sentence that says why not: the store fails, or the time is too short.
 import { setTimeout as delay } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
 import { createFault } from '../errors.ts'

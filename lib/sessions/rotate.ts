@@ -76,7 +76,7 @@ export function createRotate ({ settings, now, feed, callStore, emit, createRefu
   }
 }
 
-/** A store may have kept the session before it knew of this moment. */
+/** A store may have kept the session since before it recorded this moment. */
 function instantOf (milliseconds: unknown): number | null {
   return Number.isFinite(milliseconds) && (milliseconds as number) > 0 ? milliseconds as number : null
 }

@@ -23,7 +23,7 @@ export interface Sessions {
   readonly newId: (userId: UserId) => string
   readonly create: CreateSession
   readonly rotate: Rotate
-  /** Null when the store cannot do it. */
+  /** Null when the store lacks the method. */
   readonly reauthenticate: Reauthenticate | null
   readonly revoke: Revoke
   readonly emit: Emit

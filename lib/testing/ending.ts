@@ -73,7 +73,7 @@ export const endingCases = {
     await create()
   },
 
-  async 'what a process remembers is told again: sessions that live, have expired, are ended or unknown, several times at once' (setting: Setting) {
+  async 'a process ends again what it remembers: sessions that are live, expired, ended or unknown, several times at once' (setting: Setting) {
     const { create, revoke, pass, readFeed, assertEnded, assertUntouched } = setting
     const { cursor } = await readFeed()
     // As after a restored backup, the store believes that the first one lives.

@@ -19,10 +19,10 @@ export type { SessionStore } from '../sessions/store.ts'
 /** One case of the contract. */
 export interface ContractCase {
   readonly name: string
-  /** The optional duty that the sentence belongs to; null: every store must keep it. */
+  /** The optional duty that the case tests; null for a case that every store must pass. */
   readonly duty: OptionalDuty | null
   /**
-   * Rejects with an `AssertionError` of node:assert when the store does not keep it.
+   * Rejects with an `AssertionError` of node:assert when the store fails the case.
    *
    * @returns false when the store does not name the duty, so that nothing was tried
    */

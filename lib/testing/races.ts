@@ -91,11 +91,11 @@ export const raceCases = {
     }
   },
 
-  async 'a logout during refreshes is final' (setting: Setting) {
+  async 'a sign-out during refreshes is final' (setting: Setting) {
     await endDuring(setting, session => setting.revoke(session.id))
   },
 
-  async "a logout by the user's id during refreshes is final" (setting: Setting) {
+  async "a sign-out by the user's id during refreshes is final" (setting: Setting) {
     await endDuring(setting, ({ id, userId }) => setting.revoke(id, { userId, mustExist: true }))
   },
 

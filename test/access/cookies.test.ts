@@ -63,7 +63,7 @@ test('the value of a cookie is read as browsers send it', async t => {
   for (const [header, value] of cases) t.equal(readCookie(header, 't'), value, JSON.stringify(header))
 })
 
-test('a name that begins with what trim takes away is another name', async t => {
+test('a name that begins with a character that trim strips is another name', async t => {
   for (const code of [0xa0, 0x0b, 0x0c, 0xfeff, 0x2028, 0x3000, 0x85, 0]) {
     const blank = String.fromCharCode(code)
     t.equal(readCookie(`${blank}t=a`, 't'), null, `U+${code.toString(16)}`)
@@ -153,7 +153,7 @@ test('the jar writes what the design says', async t => {
   t.strictSame(reply.lines(), CLEARED)
 })
 
-test('the lines of others stay, of ours the last counts, and every reply has a list of its own', async t => {
+test('the lines of others stay, the last of ours counts, and every reply has a list of its own', async t => {
   const jar = createCookieJar(readCookies(true), () => NOW * 1000)
   const tokens = { token: accessToken(), refresh_token: refreshToken(), token_type: 'Bearer', expires_in: 7200 } as const
   for (const others of ['theme=dark', ['theme=dark', `x${REFRESH}=1`]]) {
@@ -174,7 +174,7 @@ test('the lines of others stay, of ours the last counts, and every reply has a l
   t.strictSame(other.lines(), CLEARED)
 })
 
-test('what is no token goes into no cookie', async t => {
+test('only tokens go into cookies', async t => {
   const jar = createCookieJar(readCookies({ access: true }), () => NOW * 1000)
   const good = accessToken()
   const bad = ['', 'x', 'a.b.c', `${good}; Domain=example.org`, `${good}\r\nx: y`, encode('{}'), ...['{"exp":"1"}', '[]', 'x', '{}'].map(payload => `aaaa.${encode(payload)}.AAAA`), 7, null, undefined]

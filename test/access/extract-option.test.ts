@@ -44,7 +44,7 @@ test('a Bearer token comes before the hook, good or bad, and no other scheme doe
   t.equal(calls, 3)
 })
 
-test('nothing and an empty text go on, anything else that is no text is INVALID, and nothing is a 500', async t => {
+test('after nothing or an empty string the search goes on, anything else but a string is INVALID, and nothing is a 500', async t => {
   const rejections: unknown[] = []
   const note = (reason: unknown): void => { rejections.push(reason) }
   process.on('unhandledRejection', note)
@@ -96,7 +96,7 @@ test('a refresh token in the body is exchanged, and signs out', async t => {
   t.equal(await me(renewed.json().token), 'ACCESS_REVOKED')
 })
 
-test('with the hook, PUT and DELETE parse JSON, discard what is none, and take an empty body', async t => {
+test('with the hook, PUT and DELETE parse JSON, discard any other body, and take an empty one', async t => {
   const { app } = await createApp(t, { extract: inBody, cookies: true })
   const json = 'application/json'
   const cases: Array<[string | undefined, string | undefined, number]> = [
@@ -127,7 +127,7 @@ test('with the hook, PUT and DELETE parse JSON, discard what is none, and take a
   }
 })
 
-test('without the hook, PUT and DELETE discard any body as ever', async t => {
+test('without the hook, PUT and DELETE discard any body', async t => {
   const { app } = await createApp(t, { cookies: true })
   for (const payload of ['{', '', '{"refresh_token":1}']) {
     const headers = { 'content-type': 'application/json', ...bearer(refreshToken()) }

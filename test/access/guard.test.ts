@@ -23,14 +23,14 @@ async function guardedBy (t: Test, guard: GuardOptions | undefined, options: App
   return { app, clock, ask: async (token: string | null) => await ask(app, token) }
 }
 
-test('without options it is loginRequired', async t => {
+test('without options, a guard is loginRequired', async t => {
   const { app } = await guardedBy(t, undefined)
   t.equal(app.dualToken.guard(), app.loginRequired)
   t.equal(app.dualToken.guard({}), app.loginRequired)
   t.equal(app.dualToken.guard({ maxAge: undefined, scope: undefined, allow: undefined }), app.loginRequired)
 })
 
-test('whatever it asks for, it refuses first what loginRequired refuses, with the same replies', async t => {
+test('a guard first refuses what loginRequired refuses, with the same replies, whatever else it asks for', async t => {
   let calls = 0
   const { app } = await guardedBy(t, { maxAge: 60, scope: 'a', allow: () => ++calls > 0 })
   const tokens = [null, 'x', accessToken({}, OTHER_SECRET), accessToken({ exp: NOW }), refreshToken({ auth_time: NOW, scope: 'a' })]
@@ -53,7 +53,7 @@ test('maxAge passes as long as the sign-in is at most that old', async t => {
   }
 })
 
-test('maxAge refuses a token that does not say when, or says what cannot be', async t => {
+test('maxAge refuses a token whose auth_time is missing or impossible', async t => {
   const { ask } = await guardedBy(t, { maxAge: '10m' })
   t.equal(await ask(accessToken()), 'ACCESS_NOT_FRESH')
   for (const moment of [null, true, 'now', String(NOW), [NOW], {}, 1e300, -1, NOW + 61]) {
@@ -64,7 +64,7 @@ test('maxAge refuses a token that does not say when, or says what cannot be', as
   t.equal(await ask(infinite), 'ACCESS_NOT_FRESH')
 })
 
-test('the challenges say what is asked for', async t => {
+test('the challenges say what the guard asks for', async t => {
   const { app } = await createApp(t, { authTime: true, realm: 'shop' })
   app.get('/fresh', { preHandler: app.dualToken.guard({ maxAge: '10m' }) }, answer)
   app.get('/scope', { preHandler: app.dualToken.guard({ scope: ['reports:read', 'reports:write'] }) }, answer)
@@ -81,7 +81,7 @@ test('the challenges say what is asked for', async t => {
   }
 })
 
-test('scope passes when the claim holds every scope, as a text or as a list', async t => {
+test('scope passes when the claim holds every scope, as a string or as a list', async t => {
   const cases: Array<[string | string[], unknown, boolean]> = [
     ['a', 'a', true], ['a', 'a b', true], ['a', 'b a', true], ['a', 'b a c', true], ['a', ['b', 'a'], true],
     ['a b', 'b x a', true], [['a', 'b'], 'b a', true], [['a', 'b', 'a'], ['a', 'b'], true],
@@ -116,7 +116,7 @@ test('allow is given the claims and the request, and passes with true alone', as
   t.strictSame([await askLater(accessToken()), await askLater(accessToken({ user_id: 8 }))], ['in', 'ACCESS_FORBIDDEN'])
 })
 
-test('what allow throws goes to the error handler, and nothing that it throws lets a request pass', async t => {
+test('an error that allow throws goes to the error handler, and nothing that it throws lets a request pass', async t => {
   const thrown = Object.assign(new Error('the database is down'), { statusCode: 503 })
   for (const error of [thrown, undefined, null, 0, '', false]) {
     const throwing = { get then () { throw error } } as unknown as Promise<boolean>
@@ -133,7 +133,7 @@ test('what allow throws goes to the error handler, and nothing that it throws le
   }
 })
 
-test('the cheapest comes first, and nobody signs in again for what is out of their scope', async t => {
+test('the cheapest check comes first, and nobody signs in again for a route outside their scopes', async t => {
   let calls = 0
   const { ask } = await guardedBy(t, { maxAge: 60, scope: 'a', allow: () => { calls++; return false } })
   t.equal(await ask(accessToken()), 'ACCESS_SCOPE')
@@ -143,7 +143,7 @@ test('the cheapest comes first, and nobody signs in again for what is out of the
   t.equal(calls, 1)
 })
 
-test('it works wherever loginRequired does', async t => {
+test('a guard works wherever loginRequired does', async t => {
   const app = Fastify()
   t.teardown(() => app.close())
   await app.register(dualToken, { secret: SECRET, now: createClock().now })
@@ -206,7 +206,7 @@ test('maxAge needs tokens that say when: with sessions they do, without them the
   }
 })
 
-test('a token that passes makes nothing: no claim is split or copied, and the headers of refusals are made once', async t => {
+test('a request that passes allocates nothing: no claim is split or copied, and the headers of refusals are made once', async t => {
   const reads: string[] = []
   const claims = new Proxy({ user_id: 7, refresh: false, exp: NOW + 60, scope: 'a b', auth_time: NOW }, {
     get: (target, name) => { reads.push(String(name)); return Reflect.get(target, name) }

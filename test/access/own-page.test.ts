@@ -18,7 +18,7 @@ function proves (site: string | undefined, origin: string | undefined, host = HO
   return isOwnPage({ headers, host })
 }
 
-test('same-origin and none prove it, whatever Origin says', async t => {
+test('Sec-Fetch-Site same-origin or none is proof, whatever Origin says', async t => {
   for (const site of ['same-origin', 'none']) {
     for (const origin of [undefined, ...FOREIGN, ...OWN, ...LIST]) t.equal(proves(site, origin), true, `${site} ${origin}`)
   }
@@ -36,12 +36,12 @@ test('without Sec-Fetch-Site an Origin that is listed, or our own host, proves i
   for (const origin of FOREIGN) t.equal(proves(undefined, origin), false, origin)
 })
 
-test('without both there is no proof', async t => {
+test('without both headers there is no proof', async t => {
   t.equal(proves(undefined, undefined), false)
   t.equal(proves(undefined, undefined, ''), false)
 })
 
-test('a browser is told by either header', async t => {
+test('either header shows that a browser has sent the request', async t => {
   t.equal(isFromBrowser({ headers: {}, host: HOST }), false)
   for (const headers of [{ origin: 'null' }, { origin: '' }, { 'sec-fetch-site': 'none' }, { 'sec-fetch-site': '', origin: 'x' }]) {
     t.equal(isFromBrowser({ headers, host: HOST }), true, JSON.stringify(headers))

@@ -193,7 +193,7 @@ test('a WebSocket handshake of another origin, or of none, is nobody', async t =
   t.equal(await shake(`Origin: ${LISTED}`), '{"user":7}')
 })
 
-test('login CSRF: no page of others signs its visitor in', async t => {
+test('login CSRF: no foreign page signs its visitor in', async t => {
   const { app } = await createServer(t, true)
   for (const headers of [{ origin: EVIL }, { origin: 'null' }, { origin: EVIL, 'sec-fetch-site': 'cross-site' }, { 'sec-fetch-site': 'same-site' }]) {
     const reply = await app.inject({ method: 'POST', url: PATH, headers: { host: HOST, ...headers }, payload: {} })

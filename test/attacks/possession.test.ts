@@ -49,7 +49,7 @@ test('a proof that was read in transit is worth nothing a second time', async t 
   t.equal((await put(refreshed, proof)).statusCode, 401)
 })
 
-test('without the memory of proofs, it is', async t => {
+test('without the memory of proofs, it is good again', async t => {
   const forgetful = createIsReplayed(1)
   t.equal(forgetful('key', 'proof', NOW, NOW + 300), false)
   t.equal(forgetful('key', 'another', NOW, NOW + 300), false)
@@ -63,7 +63,7 @@ test('a signature that anybody can make, for a point of small order, is refused;
   t.equal(verify(null, Buffer.from('anything'), createPublicKey({ key: jwk, format: 'jwk' }), Buffer.concat([neutral, Buffer.alloc(32)])), true)
 })
 
-test('who has copied a sign-in cannot take its session to a key of his own', async t => {
+test('whoever has copied a sign-in cannot bind its session to another key', async t => {
   const { bind, put, prove } = await createBoundApp(t)
   const owner = createClientKey()
   const { refresh_token: refreshed } = await bind(owner)
@@ -74,7 +74,7 @@ test('who has copied a sign-in cannot take its session to a key of his own', asy
   }
 })
 
-test('who has the signing key makes no refresh token of a bound session, with or without the claim', async t => {
+test('whoever has the signing key makes no refresh token of a bound session, with or without the claim', async t => {
   const { bind, put, prove, me } = await createBoundApp(t)
   const owner = createClientKey()
   const thief = createClientKey()

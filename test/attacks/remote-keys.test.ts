@@ -78,7 +78,7 @@ test('10,000 tokens with forged kids make one request to the publisher in a cool
   t.equal(publisher.requests(), 52)
 })
 
-test('what answers in the place of the set is refused by name; the service goes on with the keys it has', async t => {
+test('an answer in the place of the set is refused by name; the service goes on with the keys it has', async t => {
   const publisher = await createPublisher(t, good)
   const elsewhere = await createPublisher(t, evil)
   const victim = await createVictim(t, publisher)
@@ -123,7 +123,7 @@ test('a publisher that is slow with its answer or its body is given up', async t
   }
 })
 
-test('the same without each defence gets in, or holds on', async t => {
+test('without each defence, the same attack gets in, or holds on', async t => {
   const publisher = await createPublisher(t, good)
   const elsewhere = await createPublisher(t, evil)
 
@@ -156,7 +156,7 @@ test('the same without each defence gets in, or holds on', async t => {
   t.equal(await allows.status(forged), 200)
 })
 
-test('beside good keys, what cannot be used is left out alone', async t => {
+test('beside good keys, only keys that cannot be used are left out', async t => {
   const publisher = await createPublisher(t, privateJwk(), publicJwk('RS256', 'rs'), { ...evil, kid: 'k1' }, good, { ...evil, kid: 'k1' })
   const { app, status, text } = await createVictim(t, publisher)
   t.equal(await status(forged), 401)

@@ -31,13 +31,13 @@ test('schema sqlite prints SQL that makes the tables of a store, and can be run 
   }
 })
 
-test('schema --help says how', async t => {
+test('schema --help prints the usage', async t => {
   t.same(HELP.exitCode, 0)
   t.match(HELP.output.join('\n'), /fastify-dual-token schema postgres/)
   for (const args of [['schema', '--help'], ['schema', 'postgres', '-h']]) t.strictSame(run(args), HELP)
 })
 
-test('a command line that is wrong gets one line that says so, no SQL, and the exit code 2', async t => {
+test('an invalid command line gets one line that says why, no SQL, and the exit code 2', async t => {
   const name = 'must be lower-case letters, digits and _, and must not begin with a digit'
   const cases: Array<[string[], string]> = [
     [[], 'The database must be postgres or sqlite'],

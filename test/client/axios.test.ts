@@ -108,7 +108,7 @@ for (const [name, create] of Object.entries(EXAMPLES)) {
     t.strictSame(requests, ['GET /expired', 'PUT /authorizations', 'GET /expired'])
   })
 
-  test(`${name}: no other origin is sent a token`, async t => {
+  test(`${name}: no other origin gets a token`, async t => {
     const foreign = await startClientApp(t)
     const { api } = await open(t, {})
     await t.rejects(api.get(`${foreign.origin}/me`))

@@ -721,7 +721,7 @@ function streamOf (text: string): RequestInit {
   return { body: new Blob([text]).stream() as NonNullable<RequestInit['body']>, duplex: 'half' } as RequestInit
 }
 
-test('a request that brings its own Authorization is left alone', async t => {
+test('a request with its own Authorization stays unchanged', async t => {
   const { client, storage, clock, requests, headers } = await open(t)
   clock.advance(ACCESS_LIFETIME)
   const own = { Authorization: `bearer ${storage.tokens!.token}` }
@@ -730,7 +730,7 @@ test('a request that brings its own Authorization is left alone', async t => {
   t.strictSame(headers, [own.Authorization])
 })
 
-test('no other origin is sent a token, not by a redirect either', async t => {
+test('no other origin gets a token, not even by a redirect', async t => {
   const seen: Array<string | undefined> = []
   const foreign = createServer((request, response) => {
     seen.push(request.headers.authorization)

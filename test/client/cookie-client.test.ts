@@ -154,7 +154,7 @@ for (const { name, ...profile } of PROFILES) {
     t.equal(ends.length, access ? 2 : 3, 'the next sign-in is another one')
   })
 
-  test(`${name}: of requests in parallel one is told, whatever their number`, async t => {
+  test(`${name}: requests in parallel call onSignInRequired once, whatever their number`, async t => {
     const { client, clock, ends } = await open(t, profile)
     clock.advance(REFRESH_LIFETIME)
     const outcomes = await Promise.all(Array.from({ length: 20 }, () => statusOf(client.fetch('/me')).catch((error: AuthorizationError) => error.status)))
@@ -406,7 +406,7 @@ for (const access of [false, true]) {
     t.equal(await userOf(other.fetch('/me')), 7)
   })
 
-  test(`${where}: a client that was told otherwise of the access token works as well`, async t => {
+  test(`${where}: a client whose option access differs from the server's works as well`, async t => {
     const { openTab, clock } = await open(t, profile)
     const client = openTab({ access: !access })
     t.equal(await userOf(client.fetch('/me')), 7)
@@ -450,7 +450,7 @@ test('a refresh that has waited for a sign-in asks the server nothing more', asy
   t.equal(await userOf(client.fetch('/me')), 8)
 })
 
-test('no other refusal is a reason to refresh, and each can be read', async t => {
+test('no other refusal causes a refresh, and the body of each can be read', async t => {
   const { client, requests } = await open(t, {
     prepare (app) {
       app.get('/plain', async (request, reply) => reply.code(401).send('no JSON'))
@@ -462,7 +462,7 @@ test('no other refusal is a reason to refresh, and each can be read', async t =>
   t.strictSame(requests, ['GET /plain', 'GET /forbidden'])
 })
 
-test('a step that fails does not keep the next one', async t => {
+test('a step that fails does not hold up the next one', async t => {
   const { client } = await open(t)
   const outcomes = await Promise.allSettled([client.signIn({ password: 'bad' }), client.signIn(OTHER)])
   t.strictSame(outcomes.map(({ status }) => status), ['rejected', 'fulfilled'])
@@ -498,13 +498,13 @@ test('a stream is sent once: the refusal comes back, and the next request is ans
   t.equal(await statusOf(client.fetch('/me')), 200)
 })
 
-test('a GET that ends in 503 for want of the store is sent again', async t => {
+test('a GET that gets a 503 because the store is down is sent again', async t => {
   let runs = 0
   const { client } = await open(t, { prepare: app => app.get('/busy', async (request, reply) => ++runs < 3 ? reply.code(503).send(BUSY) : 'done') })
   t.equal(await statusOf(client.fetch('/busy')), 200)
 })
 
-test('cookies go to the origin of the API alone, and a request that brings its own Authorization is left alone', async t => {
+test('cookies go only to the origin of the API, and a request with its own Authorization stays unchanged', async t => {
   const sent: Array<[url: string, credentials: string, authorization: string | null]> = []
   const client = createCookieClient({
     baseUrl: 'https://api.example.com/v1/',
@@ -579,7 +579,7 @@ for (const [place, isSecureContext, usesLocks, usesChannel] of [
   })
 }
 
-test('the table of the options names every one', async t => {
+test('the options table names every option', async t => {
   const names: Record<keyof CookieClientOptions, true> = {
     baseUrl: true, path: true, access: true, onSignInRequired: true, onReauthenticationRequired: true, dpop: true, fetch: true, locks: true, channel: true, timeout: true, wait: true
   }

@@ -78,7 +78,7 @@ for (const kind of KINDS) {
     t.equal(requests.filter(line => line === REAUTHENTICATION).length, 1)
   })
 
-  test(`tokens ${kind}: who does not answer gets the 401; who answers true has done it`, async t => {
+  test(`tokens ${kind}: without an answer the request gets the 401; true means that the application has reauthenticated`, async t => {
     for (const answer of [undefined, null, false] as const) {
       const { client, requests } = await open(t, kind, { onReauthenticationRequired: () => answer })
       const reply = await client.fetch('/danger')

@@ -205,7 +205,7 @@ test('the pages of the example server with cookies', { skip: withoutBrowser }, a
     })
   }
 
-  await t.test('with COOKIES=true, the attacker has not got the access token either', async t => {
+  await t.test('with COOKIES=true, the attacker does not get the access token either', async t => {
     const own = await visit(t, browser, at('app.localhost', refreshOnly.url))
     await own.press('Sign in')
     await own.says('entrance-reply', '201')
@@ -257,7 +257,7 @@ test('the pages of the example server with cookies', { skip: withoutBrowser }, a
   })
 })
 
-test('a value of COOKIES that is none makes the start fail', async t => {
+test('an unknown value of COOKIES makes the start fail', async t => {
   const { ended, log } = start(t, COMMAND, { COOKIES: 'yes' })
   t.equal(await ended, 1)
   t.match(log.filter(line => !line.startsWith('{')), ['Cannot start: COOKIES must be true or access, or not set.'])

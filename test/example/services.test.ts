@@ -93,7 +93,7 @@ async function drive (t: Test, env: NodeJS.ProcessEnv, command?: readonly string
   const { identity, orders, log, waitFor, ended, process: launcher } = await startServices(t, env, command)
   const demo = await signIn(identity, 'demo')
 
-  await t.test('who signed in at the one orders at the other', async t => {
+  await t.test('a user who signed in at one service orders at the other', async t => {
     t.strictSame(await send(`${orders}/orders`, 'POST', demo.access, { item: 'coffee' }), { status: 201, body: { item: 'coffee' } })
     t.strictSame(await send(`${orders}/orders`, 'GET', demo.access), { status: 200, body: { orders: [{ item: 'coffee' }] } })
     t.match(await send(`${orders}/orders`, 'GET'), { status: 401, body: { code: 'FST_DUAL_TOKEN_ACCESS_MISSING' } })
@@ -143,7 +143,7 @@ async function drive (t: Test, env: NodeJS.ProcessEnv, command?: readonly string
     t.strictSame(customer.refused, [])
   })
 
-  await t.test('who signs out at the one is soon refused at the other', async t => {
+  await t.test('a user who signs out at one service is soon refused at the other', async t => {
     const { access } = await signIn(identity, 'demo')
     const other = await signIn(identity, 'demo')
     t.equal((await send(`${orders}/orders`, 'GET', access)).status, 200)

@@ -10,7 +10,7 @@ test('an object of known members passes, whatever their values', async t => {
   }
 })
 
-test('a member that is not known is refused, were it undefined', async t => {
+test('an unknown member is refused, even if it is undefined', async t => {
   for (const name of ['Except', 'constructor', '__proto__x', '']) {
     t.throws(() => mustKnowMembers({ [name]: undefined }, 'revokeUser', ['except']), invalid(`Option ${name} of revokeUser is not known.`))
   }

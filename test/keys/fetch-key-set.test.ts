@@ -107,14 +107,14 @@ test('a publisher that hangs up, or is not there, cannot be reached; the cause i
   await t.rejects(fetchFrom(publisher.url), { message: 'the key set cannot be reached', cause: { cause: { code: 'ECONNREFUSED' } } })
 })
 
-test('all of it has to come in time: the connection, the headers and the body', async t => {
+test('the whole answer must come in time: the connection, the headers and the body', async t => {
   const late = { message: 'the key set did not come within 20 ms' }
   t.match(await failureOf(t, () => {}, { timeout: 20 }), late)
   t.match(await failureOf(t, response => { response.flushHeaders() }, { timeout: 20 }), late)
   t.match(await failureOf(t, response => { response.write('{"keys":') }, { timeout: 20 }), late)
 })
 
-test('what is not read to its end is closed', async t => {
+test('a body that is not read to its end is closed', async t => {
   const publisher = await createPublisher(t)
   const closed = (answer: Answer) => new Promise<void>(resolve => publisher.answer((response, request) => {
     response.once('close', resolve)
@@ -128,7 +128,7 @@ test('what is not read to its end is closed', async t => {
   }
 })
 
-test('a fetch of the application is held to the same', async t => {
+test('a fetch of the application is held to the same limits', async t => {
   const url = 'https://id.example/jwks.json'
   const reading = async (fetch: NonNullable<RemoteKeysOptions['fetch']>, timeout = 60_000) => await fetchFrom(url, { fetch, timeout })
   const calls: unknown[] = []
@@ -153,7 +153,7 @@ test('a fetch of the application is held to the same', async t => {
   await t.rejects(reading(async () => undefined as unknown as Response), { message: 'the key set cannot be reached' })
 })
 
-test('it ends at once when it is told to', async t => {
+test('a read ends at once when it is told to', async t => {
   const controller = new AbortController()
   const publisher = await createPublisher(t)
   publisher.answer(() => controller.abort())

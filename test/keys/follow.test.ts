@@ -416,7 +416,7 @@ test('one object for two registrations: each has a ring, a cache and a cooldown 
   t.equal(await other.me(second), '200')
 })
 
-test('with sessions, a sign-out at the publisher is felt by the server that follows its keys', async t => {
+test('with sessions, a sign-out at the publisher reaches the server that follows its keys', async t => {
   const store = memoryStore()
   const { app: signIn } = await createApp(t, { keys: [ringKey('EdDSA', 'k1')], jwks: true, sessions: { store }, now: Date.now })
   const url = `http://127.0.0.1:${await listen(signIn)}/.well-known/jwks.json`

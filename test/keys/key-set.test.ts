@@ -78,7 +78,7 @@ function createWeakRsa (): object {
   return { kty: 'RSA', e: 'AQAB', n: Buffer.alloc(128, 0xc5).toString('base64url') }
 }
 
-test('a key with any private member is left out, whatever else is wrong with it, and nothing of it is told', async t => {
+test('a key with any private member is left out, whatever else is wrong with it, and the reason quotes nothing of it', async t => {
   for (const algorithm of ALGORITHMS) {
     const { privateKey } = createPair(algorithm)
     const jwk = { ...privateKey.export({ format: 'jwk' }), kid: 'k2', alg: algorithm }
@@ -89,12 +89,12 @@ test('a key with any private member is left out, whatever else is wrong with it,
   }
 })
 
-test('what is left out is named by its kid, cut to 256 characters', async t => {
+test('a key that is left out is named by its kid, cut to 256 characters', async t => {
   const { leftOut } = read([publicJwk('EdDSA', 'k1'), { kid: 'k2' }, { kid: 'x'.repeat(300) }, { kid: 7 }, null])
   t.strictSame(leftOut.map(({ kid }) => kid), ['k2', 'x'.repeat(256), null, null])
 })
 
-test('what is no set, is too large, or has no key of use, is refused by name', async t => {
+test('a text that is no set, is too large, or has no usable key is refused by name', async t => {
   for (const text of ['', '{', 'null', '7', '"keys"', '[]', '{}', '{"keys":null}', '{"keys":{}}', '{"keys":"a"}', '<html>', '{"keys":[]}}', '{"Keys":[]}']) {
     t.throws(() => readKeySet(text, ALGORITHMS), { message: 'the key set is not a JWK Set' }, text)
   }

@@ -118,7 +118,7 @@ test('a ring that can only verify guards routes, and issues nothing', async t =>
   await t.rejects(app.dualToken.issueTokens({ user_id: 7 }), { code: 'FST_DUAL_TOKEN_OPTION_INVALID' })
 })
 
-test('with sessions, a ring that can only verify uses no refresh token up', async t => {
+test('with sessions, a ring that can only verify uses up no refresh token', async t => {
   const { app } = await createApp(t, { keys: [k1], routes: false, sessions: { store: memoryStore() } })
   await app.ready()
   const { refresh_token: refresh } = await app.dualToken.issueTokens({ user_id: 7 })

@@ -40,7 +40,7 @@ for (const algorithm of ['HS256', ...ALGORITHMS] as const) {
     }
   })
 
-  test(`${algorithm}: a signature of another length is none`, async t => {
+  test(`${algorithm}: a signature of another length is not valid`, async t => {
     const bytes = Buffer.from(signature, 'base64url')
     const others = [Buffer.alloc(0), bytes.subarray(1), bytes.subarray(0, -1), Buffer.concat([bytes, Buffer.of(0)]), Buffer.concat([Buffer.of(0), bytes]), Buffer.concat([bytes, bytes])]
     for (const other of others) t.notOk(verifySignature(INPUT, encode(other)), `${other.length} bytes`)
@@ -49,7 +49,7 @@ for (const algorithm of ['HS256', ...ALGORITHMS] as const) {
   })
 }
 
-test('a signature in the notation or with the padding of another algorithm is none', async t => {
+test('a signature in the notation or with the padding of another algorithm is not valid', async t => {
   const [ec, rsa] = [PAIRS.ES256[0].privateKey, PAIRS.RS256[0].privateKey]
   t.notOk(checkOf('ES256')(INPUT, sign('sha256', Buffer.from(INPUT), ec).toString('base64url')), 'ES256 in DER')
   t.notOk(checkOf('RS256')(INPUT, signatureOf('PS256', INPUT, rsa)), 'PS256 under an RS256 key')

@@ -319,7 +319,7 @@ test('a proof of possession is described: its header, and what refuses it', asyn
   t.strictSame([post!.parameters, put!.parameters, put!.responses[401]], [undefined, undefined, undefined])
 })
 
-test('with cookies, each token may come in either way, and what is refused and set is said', async t => {
+test('with cookies, each token may come in either way, and the document says what is refused and set', async t => {
   const app = await createDocumented(t, { routes, sessions: { store: memoryStore() }, cookies: { access: true } })
   const { loginRequired, refreshRequired } = app
   app.get('/me', { preHandler: loginRequired }, answer)

@@ -21,7 +21,7 @@ test('true is enough: the refresh token alone, for our own origin, as safe as br
   t.strictSame(readCookies({ access: undefined, origins: undefined, name: undefined, secure: undefined }), settings)
 })
 
-test('every member is taken as given', async t => {
+test('every member keeps its given value', async t => {
   t.strictSame(readCookies({ access: true, origins: ['https://app.example', 'http://localhost:5173'], name: 'admin' }), {
     names: { access: '__Host-Http-admin_access_token', refresh: '__Host-Http-admin_refresh_token' },
     label: 'admin',
@@ -41,7 +41,7 @@ test('the settings are frozen and share nothing with the option', async t => {
   for (const object of [settings, settings.names, settings.maxLengths]) t.ok(Object.isFrozen(object))
 })
 
-test('what is wrong with a member is said in one sentence', async t => {
+test('one sentence says what is wrong with a member', async t => {
   const origin = "must be an origin as browsers write it, such as 'https://app.example'"
   const name = 'must be 1 to 64 letters, digits, dots, hyphens and underscores, without a prefix of browsers'
   const cases: Array<[string, unknown[], string]> = [
@@ -68,12 +68,12 @@ test('what is wrong with a member is said in one sentence', async t => {
   t.equal(readCookies({ name: 'x'.repeat(64) }).label, 'x'.repeat(64))
 })
 
-test('false is no cookies, and cookies go without routes', async t => {
+test('false means no cookies, and cookies work without routes', async t => {
   t.equal(resolveOptions({ secret: SECRET, cookies: false }).cookies, null)
   t.match(resolveOptions({ secret: SECRET, cookies: true, routes: false }), { routes: null, cookies: { access: false } })
 })
 
-test('only cookies without Secure are warned of at boot', async t => {
+test('only cookies without Secure cause a warning at boot', async t => {
   for (const [cookies, warnings] of [[true, 0], [{ access: true }, 0], [{ secure: false }, 1], [false, 0]] as const) {
     const { log, lines } = createLog()
     const app = Fastify({ loggerInstance: log })

@@ -21,7 +21,7 @@ test('an address and the algorithms are enough: everything else has a default', 
   for (const name of ['maxAge', 'cooldown', 'timeout', 'fetch']) t.strictSame(settingsWith({ [name]: undefined }), settings, name)
 })
 
-test('every option is taken as given, and shares nothing with what was given', async t => {
+test('every option keeps its given value, and shares nothing with what was given', async t => {
   const algorithms: RemoteKeysOptions['algorithms'] = ['ES256', 'RS256', 'ES256']
   const given = [...algorithms]
   const fetch = async (): Promise<Response> => new Response()
@@ -48,7 +48,7 @@ test('the address is https, or http of a loopback host', async t => {
   }
 })
 
-test('what is wrong with an option is said in one sentence', async t => {
+test('one sentence says what is wrong with an option', async t => {
   const duration = "seconds, or a string with a unit such as '30s' or '10m'"
   const cases: Array<[string, unknown[], string]> = [
     ['algorithms', [undefined, null, 'EdDSA', {}, [], ['HS256'], ['EdDSA', 'HS256'], ['none'], ['eddsa'], [null], [['EdDSA']]],
@@ -71,14 +71,14 @@ test('what is wrong with an option is said in one sentence', async t => {
   t.throws(() => remoteKeys(URL_OF_SET, undefined as never), { message: /^Option remoteKeys\.algorithms / })
 })
 
-test('nothing but what it returned is taken for it', async t => {
+test('only what remoteKeys returned counts as remote keys', async t => {
   const keys = remoteKeys(URL_OF_SET, { algorithms: ['EdDSA'] })
   for (const value of [undefined, null, 7, 'keys', [], [keys], {}, { ...settingsWith() }, Object.create(keys), remoteKeys]) {
     t.equal(keySetSettingsOf(value), null, inspect(value))
   }
 })
 
-test('as the option keys it stands for keys that only verify', async t => {
+test('as the option keys, it means keys that only verify', async t => {
   const keys = remoteKeys(URL_OF_SET, { algorithms: ['EdDSA'] })
   const settings = resolveOptions({ keys })
   t.strictSame(settings.keys, [])

@@ -96,7 +96,7 @@ test('the settings are frozen and share nothing with the options', async t => {
   }
 })
 
-test('a list of audiences is copied, and one of one is its string', async t => {
+test('a list of audiences is copied, and a list of one becomes its string', async t => {
   const audience = ['shop', 'orders']
   const settings = resolveOptions({ secret: SECRET, audience })
   audience.push('other')
@@ -145,7 +145,7 @@ test('an invalid option gives one sentence that says why', async t => {
     ['clockTolerance', [null, -1, 60.5, NaN, '10', '10s', true], 'Option clockTolerance must be a number of seconds from 0 to 60.'],
     ['realm', [null, '', 7, 'a\r\nb', 'shop\n', 'shöp', '\t'], 'Option realm must be printable ASCII.'],
     ['cache', [null, -1, 1.5, 1_000_001, Infinity, NaN, true, false, '100', {}], 'Option cache must be a whole number from 0 to 1000000.'],
-    ['now', [null, 0, 'now', new Date(), {}], 'Option now must be a function that answers milliseconds.'],
+    ['now', [null, 0, 'now', new Date(), {}], 'Option now must be a function that returns milliseconds.'],
 
     ['routes', [null, true, 'auth', 7, [], [{ login }], login], 'Option routes must be an object or false.'],
     ['routes', [{}, { login: null }, { login: 'login' }, { login: undefined }], 'Option routes.login must be a function.'],
@@ -165,12 +165,12 @@ test('an invalid option gives one sentence that says why', async t => {
     ['routes', [{ login, reply: null }, { login, reply: {} }], 'Option routes.reply must be a function.'],
     ['cookies', [null, 7, 'access', [], [true], login], 'Option cookies must be true, false or an object.'],
     ['cookies', [{ path: '/' }], 'Option cookies.path is not known.'],
-    ['extract', [null, true, 'body', {}, []], 'Option extract must be a function that answers the text of a token, or null.'],
+    ['extract', [null, true, 'body', {}, []], 'Option extract must be a function that returns the text of a token, or null.'],
     ['keys', [[], 'k1', null, 7, remoteKeys], 'Option keys must be a list of at least one key, or remoteKeys(url, options).'],
     ['keys', [[ringKey('EdDSA', 'k1')], [7]], 'Option secret must not be set beside keys.'],
     ['jwks', ['/keys', 1, null], 'Option jwks must be true, false or an object.'],
     ['jwks', [{ path: 7 }], 'Option jwks.path must be a string that begins with a slash.'],
-    ['jwks', [true, {}], 'Option jwks needs asymmetric keys: nothing of a secret is public.'],
+    ['jwks', [true, {}], 'Option jwks needs asymmetric keys: a secret has no public part.'],
 
     ['prefix', ['/api'], 'Option prefix is not known: routes.path says where the ready routes stand.'],
     ['Secret', [SECRET], 'Option Secret is not known.'],

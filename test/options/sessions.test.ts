@@ -8,8 +8,8 @@ import { node, start } from '../support/server-process.ts'
 const store = memoryStore()
 const ACCESS = 7200
 const REFRESH = 1_209_600
-const IN_A_WORKER = 'Option sessions.store must not be memoryStore() in a worker of node:cluster, for each worker would know its own sessions alone: ' +
-  'take sqliteStore, postgresStore or redisStore.'
+const IN_A_WORKER = 'Option sessions.store must not be memoryStore() in a worker of node:cluster, because each worker would know only its own sessions: ' +
+  'use sqliteStore, postgresStore or redisStore.'
 
 test('a store is enough: everything else has a default, durations in milliseconds', async t => {
   t.strictSame(readSessions({ store }, ACCESS, REFRESH), {
@@ -152,7 +152,7 @@ test('a limit ends the oldest session by default, and needs a store that keeps l
   }
 })
 
-test('in a worker of node:cluster the memory store is refused, and one that others share is not', async t => {
+test('in a worker of node:cluster, the memory store is refused, and a shared store is not', async t => {
   const file = new URL('../support/cluster-worker.ts', import.meta.url).pathname
   const { log, ended } = start(t, node(file))
   t.equal(await ended, 0)
@@ -162,7 +162,7 @@ test('in a worker of node:cluster the memory store is refused, and one that othe
   ])
 })
 
-test('a store of one process is refused by what node:cluster says of this one', async t => {
+test('a store of one process is refused when node:cluster says that this process is a worker', async t => {
   const { isWorker } = cluster
   t.teardown(() => Object.assign(cluster, { isWorker }))
   Object.assign(cluster, { isWorker: true })

@@ -7,7 +7,7 @@ const key = createClientKey()
 const segmentOf = (key: ClientKey, more?: Record<string, unknown>): string => encode(JSON.stringify(headerOf(key, more)))
 const read = (headers: Headers, segment: string): Prover => headers.read(segment) as Prover
 
-test('a header gives its key, a bad one what is wrong with it', async t => {
+test('a good header gives its key, and a bad one the reason', async t => {
   const headers = createHeaders()
   t.match(headers.read(segmentOf(key)), { thumbprint: key.thumbprint, verifySignature: Function })
   for (const [segment, flaw] of [

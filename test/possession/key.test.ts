@@ -15,7 +15,7 @@ test('the public key of an algorithm is read, whatever else its JWK says of itse
   t.ok(readProofKey('EdDSA', { ...ed.jwk, alg: 'Ed25519' }), 'both names are one algorithm')
 })
 
-test('a JWK for another use, of another algorithm or with a private member is of no use', async t => {
+test('a JWK for another use, of another algorithm or with a private member is refused', async t => {
   const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey.export({ format: 'jwk' })
   const p384 = generateKeyPairSync('ec', { namedCurve: 'P-384' }).publicKey.export({ format: 'jwk' })
   const x25519 = generateKeyPairSync('x25519').publicKey.export({ format: 'jwk' })
@@ -40,7 +40,7 @@ test('a point is written in one way, and lies on the curve', async t => {
   ]) t.equal(readProofKey('ES256', { ...ec.jwk, ...members }), null, JSON.stringify(members))
 })
 
-test('a point of small order on Ed25519, whose signatures anybody can make, is of no use', async t => {
+test('a point of small order on Ed25519, whose signatures anybody can make, is refused', async t => {
   const P = 2n ** 255n - 19n
   const encode = (y: bigint): string => Buffer.from(y.toString(16).padStart(64, '0'), 'hex').reverse().toString('base64url')
   const order8 = ['c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a', '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05']

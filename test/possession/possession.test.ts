@@ -34,7 +34,7 @@ test('a sign-in without a proof is as it was before', async t => {
   t.equal((await renew(refreshed)).statusCode, 201)
 })
 
-test('a bad proof refuses a sign-in before the credentials are looked at, and nothing is issued', async t => {
+test('a sign-in with a bad proof is refused before the credentials are checked, and nothing is issued', async t => {
   let logins = 0
   const { post, prove, asked, events } = await createBoundApp(t, { routes: { login: () => ({ user_id: ++logins }) } })
   asked()
@@ -122,7 +122,7 @@ test('sign-out needs no proof, and takes one', async t => {
   }
 })
 
-test('a proof at the refresh of an unbound session is not looked at', async t => {
+test('a proof at the refresh of an unbound session is ignored', async t => {
   const { signIn, put, prove } = await createBoundApp(t)
   for (const proof of ['x', prove(key, 'PUT'), prove(key, 'POST')]) {
     const { refresh_token: refreshed } = await signIn()
@@ -130,7 +130,7 @@ test('a proof at the refresh of an unbound session is not looked at', async t =>
   }
 })
 
-test('guarded requests take no notice of a proof', async t => {
+test('guarded requests ignore a proof', async t => {
   const { app, bind, asked } = await createBoundApp(t)
   const { token } = await bind(key)
   await app.inject({ url: '/me', headers: bearer(token) })
@@ -139,7 +139,7 @@ test('guarded requests take no notice of a proof', async t => {
   t.strictSame(asked(), [])
 })
 
-test('a client with a wrong clock is given a nonce, and is served with it, at a sign-in and at a refresh', async t => {
+test('a client with a wrong clock gets a nonce, and is served with it, at a sign-in and at a refresh', async t => {
   const { post, put, prove, events } = await createBoundApp(t)
   const wrong = { iat: NOW - 86_400 }
   const refused = await post(prove(key, 'POST', { claims: wrong }))

@@ -71,7 +71,7 @@ test('a proof is fresh for five minutes before and after its time', async t => {
   t.equal(outcome(verifyProof(requestWith(proofBy(key)))), 'NONCE iat')
 })
 
-test('with a nonce that is fresh the time of the proof is not looked at', async t => {
+test('with a fresh nonce, the time of the proof is ignored', async t => {
   const { verifyProof, clock, nonces } = createBench()
   const nonce = nonces.make()
   const withNonce = (iat: number) => requestWith(proofBy(key, { claims: { nonce, iat } }))
@@ -98,7 +98,7 @@ test('a proof is good once, for as long as it is fresh', async t => {
   t.equal(outcome(verifyProof(again)), 'INVALID jti used before')
 })
 
-test('a proof that is refused does not use its id up', async t => {
+test('a refused proof does not use up its id', async t => {
   const { verifyProof } = createBench()
   const jti = 'once'
   t.equal(outcome(verifyProof(requestWith(proofBy(key, { claims: { jti, iat: 0 } })))), 'NONCE iat')

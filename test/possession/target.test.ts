@@ -29,7 +29,7 @@ test('a URL is compared as URLs are', async t => {
   ]) t.notOk(isTarget(htu, target), String(htu))
 })
 
-test('a request whose own URL is none has no proof', async t => {
+test('no proof is good for a request whose own URL is not valid', async t => {
   t.notOk(isTarget('https://app.example/', 'http://a b/'))
   t.notOk(isTarget('http://app:x/', 'http://app:y/'))
   for (const htu of ['http:///a', 'http://a/', 'http://a']) t.notOk(isTarget(htu, 'http:///a'), `${htu}, of a request without a host`)

@@ -43,7 +43,7 @@ for (const sessions of [false, true]) {
     }
   })
 
-  test(`POST of anything but a browser answers JSON as ever, ${how}`, async t => {
+  test(`POST of anything but a browser answers JSON as before, ${how}`, async t => {
     const { app } = await create(t, { cookies: { access: true } })
     const reply = await app.inject({ ...POST, headers: { cookie: `${REFRESH}=x`, 'user-agent': 'Mozilla/5.0', referer: 'https://evil.example/' } })
     t.equal(reply.statusCode, 201)
@@ -51,7 +51,7 @@ for (const sessions of [false, true]) {
     t.strictSame(Object.keys(reply.json()), ['token', 'refresh_token', 'token_type', 'expires_in'])
   })
 
-  test(`POST of a page of others is refused before login runs, ${how}`, async t => {
+  test(`POST of a foreign page is refused before login runs, ${how}`, async t => {
     let logins = 0
     const { app } = await create(t, { cookies: true, routes: { login: () => { logins++; return { user_id: 7 } } } })
     for (const headers of [CROSS_SITE, { origin: 'null' }, { origin: 'https://localhost:8080' }, { 'sec-fetch-site': 'same-site' }]) {
@@ -228,7 +228,7 @@ test('DELETE looks at the refresh cookie, then at the access cookie', async t =>
   t.equal(await me(one[ACCESS]!), 'ACCESS_REVOKED')
 })
 
-test('DELETE with a token that is no good clears both cookies all the same; without proof it does nothing', async t => {
+test('DELETE with an invalid token still clears both cookies; without proof it does nothing', async t => {
   const { app, clock } = await createSessionApp(t, { cookies: { access: true } })
   const remove = async (headers: Record<string, string>): Promise<[string, string[]]> => {
     const reply = await app.inject({ ...DELETE, headers })
@@ -249,7 +249,7 @@ test('DELETE with a token that is no good clears both cookies all the same; with
   t.strictSame(await remove({ ...OWN_PAGE, ...carry(cookies) }), ['204', CLEARED], 'an expired token signs out too')
 })
 
-test('DELETE with a Bearer token is as ever, and clears cookies when a page of ours has sent it', async t => {
+test('DELETE with a Bearer token works as before, and clears cookies when a page of ours has sent it', async t => {
   const { app, me } = await createSessionApp(t, { cookies: true })
   for (const [headers, lines] of [[OWN_PAGE, CLEARED], [{}, []], [CROSS_SITE, []]] as Array<[Record<string, string>, string[]]>) {
     const { token } = (await app.inject(POST)).json()
@@ -379,7 +379,7 @@ test('no cache keeps a reply on which setCookies writes, unless something else w
   t.equal((await app.inject({ url: '/after', headers: carry(cookiesOf(signedIn)) })).headers['cache-control'], 'private')
 })
 
-test('what is no token is not written', async t => {
+test('only tokens are written', async t => {
   const { app } = await createApp(t, { cookies: { access: true } })
   app.get('/', async (_request, reply) => {
     for (const tokens of [undefined, null, {}, 'token', { token: 7 }, { token: 'x' }]) {

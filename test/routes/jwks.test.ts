@@ -108,7 +108,7 @@ test('a verify-only ring can publish its keys', async t => {
 })
 
 test('jwks with secrets fails the boot', async t => {
-  const message = 'Option jwks needs asymmetric keys: nothing of a secret is public.'
+  const message = 'Option jwks needs asymmetric keys: a secret has no public part.'
   for (const options of [{ secret: SECRET }, { keys: [{ kid: 'k', algorithm: 'HS256' as const, secret: SECRET }] }]) {
     for (const jwks of [true, {}]) {
       await t.rejects(async () => { await Fastify().register(dualToken, { ...options, jwks } as DualTokenOptions) }, { code: 'FST_DUAL_TOKEN_OPTION_INVALID', message })

@@ -202,7 +202,7 @@ test('malformed and refused token requests get the errors of RFC 6749 section 5.
   t.equal((await refreshBy(app, good)).statusCode, 200, 'none of them has used it up')
 })
 
-test('a token in a header, a cookie or the query is not looked at', async t => {
+test('a token in a header, a cookie or the query is ignored', async t => {
   const { app } = await createOauthApp(t, { cookies: { access: true } })
   const signedIn = await app.inject({ method: 'POST', url: PATH, headers: OWN_PAGE, payload: { password: 'good' } })
   const cookies = carry(cookiesOf(signedIn))
@@ -220,7 +220,7 @@ test('a token in a header, a cookie or the query is not looked at', async t => {
   t.equal((await app.inject({ method: 'PUT', url: PATH, headers: { ...cookies, ...OWN_PAGE } })).statusCode, 201, 'the sign-in of the cookies is as it was')
 })
 
-test('revoke ends the session of either token, expired or not, and answers 200 twice and for a token that is none', async t => {
+test('revoke ends the session of either token, expired or not, and answers 200 a second time, and for an invalid token', async t => {
   const { app, clock, events, signIn, renew, me } = await createOauthApp(t)
   for (const kind of ['token', 'refresh_token'] as const) {
     for (const hint of ['access_token', 'refresh_token', 'nonsense', '']) {

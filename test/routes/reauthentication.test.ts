@@ -172,7 +172,7 @@ test('its body is that of a sign-in: the same schema, the same limits, JSON alon
   t.equal((await plain.inject({ method: 'POST', url: URL, payload: '[]', headers: { 'content-type': 'application/json', ...bearer(accessToken()) } })).statusCode, 400)
 })
 
-test('what is passed on to the ready routes, and routes.reply, hold for it', async t => {
+test('options passed on to the ready routes, and routes.reply, apply to it', async t => {
   const seen: string[] = []
   const { prove, signIn } = await createGuarded(t, {
     routes: {

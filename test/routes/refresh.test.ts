@@ -94,7 +94,7 @@ test('when the user is gone, the session ends', async t => {
   }
 })
 
-test('a session is told to end when the user is gone, or the client hears of it later: never a false answer', async t => {
+test('when the user is gone and the store cannot end the session, the refresh answers 503, never a false refusal', async t => {
   for (const [name, fail] of Object.entries(FAILURES)) {
     let gone = true
     const { signIn, renew, instead } = await createSessionApp(t, { routes: { login, loadUser: userId => gone ? null : { user_id: userId } } })

@@ -299,7 +299,7 @@ test('with sliding sessions a lifetime needs a store that keeps it', async t => 
   }
 })
 
-test('what label and refreshExpiresIn throw goes to the error handler, and no session begins', async t => {
+test('an error that label or refreshExpiresIn throws goes to the error handler, and no session begins', async t => {
   for (const name of ['label', 'refreshExpiresIn'] as const) {
     const { app, asked } = await createSessionApp(t, {
       routes: { login: ({ password }) => password === 'good' && { user_id: 7 }, [name]: async () => { throw Object.assign(new Error('closed'), { statusCode: 418 }) } }

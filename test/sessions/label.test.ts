@@ -20,6 +20,6 @@ test('control characters become spaces, halves of surrogate pairs U+FFFD, and th
   t.equal(readLabel(`x${' '.repeat(63)}y`), 'x')
 })
 
-test('what is no string, or holds nothing to read, is no label', async t => {
+test('a value that is no string, or holds nothing to read, is no label', async t => {
   for (const value of [undefined, null, '', ' ', '\0\n\t', 7, true, {}, ['phone'], Object('phone'), { toString: () => 'phone' }]) t.equal(readLabel(value), null)
 })

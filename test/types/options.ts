@@ -95,7 +95,7 @@ remoteKeys('https://id.example/', { algorithms: ['HS256'] })
 fastify.register(dualToken, {})
 // @ts-expect-error not both
 fastify.register(dualToken, { secret, keys })
-// @ts-expect-error nothing of a secret is public
+// @ts-expect-error a secret has no public part
 fastify.register(dualToken, { secret, jwks: true })
 // @ts-expect-error no such algorithm
 fastify.register(dualToken, { keys: [{ kid: 'k1', algorithm: 'RS512', publicKey }] })

@@ -1,7 +1,7 @@
-// A client of Postgres, typed by shape → statements that are asked again when others came between.
+// A client of Postgres, typed by shape → statements that are tried again after a conflict.
 import { setTimeout as delay } from 'node:timers/promises'
 
-/** What the store uses of a Pool or a Client of `pg`, of `fastify.pg`, or of PGlite. */
+/** The part of a Pool or a Client of `pg`, of `fastify.pg` or of PGlite that the store uses. */
 export interface PostgresClient {
   query (text: string, values?: unknown[]): Promise<{ readonly rows: unknown[] }>
   /** Of a pool: lends a connection, on which the store listens for revocations. */
@@ -21,9 +21,9 @@ export type Row = Readonly<Record<string, unknown>>
 /** Runs one statement, which is a transaction of its own, in one round trip. */
 export type Ask = (text: string, values: unknown[]) => Promise<Row[]>
 
-/** Under `repeatable read` each of many steps on one user loses to the first, and is asked again. */
+/** Under `repeatable read`, all but the first of many steps on one user fail, and are tried again. */
 const MOST_TRIES = 100
-/** Milliseconds, within which a pause ends at random, so that those who lost do not all come back at once. */
+/** Milliseconds. A pause ends at a random moment within them, so that steps that failed do not all come back at once. */
 const LONGEST_PAUSE = 25
 
 export function createAsk (client: PostgresClient): Ask {
@@ -33,18 +33,18 @@ export function createAsk (client: PostgresClient): Ask {
   }
 }
 
-/** Whether a statement was undone because it met another one: a serialization failure or a deadlock. */
+/** Whether a statement was rolled back because of another one: a serialization failure or a deadlock. */
 export function isConflict (error: unknown): boolean {
   const code = codeOf(error)
   return code === '40001' || code === '40P01'
 }
 
-/** The SQLSTATE of an error, or the code of one of the network. */
+/** The SQLSTATE of an error, or the code of a network error. */
 export function codeOf (error: unknown): unknown {
   return typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined
 }
 
-/** Takes a step again for as long as it is undone; no connection is held between two tries. */
+/** Tries a step again for as long as it is rolled back; holds no connection between two tries. */
 export async function untilDone<T> (step: () => Promise<T>): Promise<T> {
   let tries = 0
   while (true) {

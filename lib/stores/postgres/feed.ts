@@ -1,4 +1,4 @@
-// The table of revocations → pages of the feed; and what is kept in order beside them.
+// The table of revocations → pages of the feed; and now and then a call of `keep`, which sweeps the tables.
 import { untilDone, type Ask, type Row } from './client.ts'
 import { createClockWatch } from '../redis/clock.ts'
 import type { Statements } from './statements.ts'

@@ -3,7 +3,7 @@ import type { Names } from './names.ts'
 
 /** Milliseconds of the server's clock, whole as all instants of rotations are. */
 export const CLOCK = 'floor(extract(epoch FROM clock_timestamp()) * 1000)::float8'
-/** To the microsecond: what happened before a mark is told from what happened after it. */
+/** To the microsecond, so that a sign-in before a mark can be told from one after it. */
 const FINE_CLOCK = '(extract(epoch FROM clock_timestamp()) * 1000)::float8'
 const DAY = 86_400_000
 /** How long the mark of a `revokeUser` is kept at least. */

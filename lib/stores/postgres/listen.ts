@@ -6,7 +6,7 @@ const PAUSE = 1000
 /** Milliseconds between two looks at whether the pool is being closed, which waits for every connection that it has lent. */
 const LOOK = 500
 
-/** What tells a pool from a client, and how a pool is. */
+/** The members that tell a pool from a client, and that say how a pool is. */
 interface PoolLike {
   readonly pool?: PoolLike
   readonly options?: { readonly max?: number }
@@ -15,13 +15,13 @@ interface PoolLike {
   on? (event: 'error', listener: () => void): unknown
 }
 
-/** Of what wraps a pool, as `fastify.pg` does, the pool. */
+/** The pool itself, also of an object that wraps it, such as `fastify.pg`. */
 function poolOf (client: PostgresClient): PoolLike {
   const given = client as PoolLike
   return given.pool ?? given
 }
 
-/** A pool that an idle connection's loss would end the process for: what it means, the next statement says. */
+/** Keeps the loss of an idle connection from ending the process: the next statement reports what it means. */
 export function surviveErrors (client: PostgresClient): void {
   poolOf(client).on?.('error', () => {})
 }

@@ -4,7 +4,7 @@
 export interface PostgresNameOptions {
   /** The schema of the tables and functions; default `'public'`. */
   readonly schema?: string
-  /** What their names begin with; default `'dual_token_'`. One prefix per set of users. */
+  /** The names of tables and functions begin with it; default `'dual_token_'`. One prefix per set of users. */
   readonly tablePrefix?: string
 }
 
@@ -19,7 +19,7 @@ export interface Names {
   readonly revokeUser: string
   readonly tell: string
   readonly keep: string
-  /** Of NOTIFY, unquoted. */
+  /** The channel of NOTIFY, unquoted. */
   readonly channel: string
   /** The key of the advisory lock under which the tables are created, as SQL. */
   readonly lock: string
@@ -28,7 +28,7 @@ export interface Names {
 }
 
 const IDENTIFIER = /^[a-z_][a-z0-9_]*$/
-/** Of both together, so that no name is longer than the 63 bytes that Postgres keeps. */
+/** The length of both together, so that no name is longer than the 63 bytes that Postgres keeps. */
 const MAX_LENGTH = 48
 
 /** @throws TypeError in one sentence */

@@ -8,7 +8,7 @@ const DAY = 86_400_000
 /** An entry of a B-tree has at most 2,704 bytes. */
 const MAX_KEY = 200
 
-/** No user has it. */
+/** An id that no user has. */
 const NOBODY = ''
 
 /** JSON in ASCII, because a column of Postgres takes neither U+0000 nor lone surrogates, nor what its encoding lacks. */
@@ -16,7 +16,7 @@ function asciiOf (value: string | number): string {
   return JSON.stringify(value).replace(/[\x7f-\uffff]/g, unit => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
-/** The same for `7` and `'7'` never; as readable as JSON, unless it is long. */
+/** Never the same for `7` and `'7'`; as readable as JSON, unless it is long. */
 export function userKeyOf (userId: UserId): string {
   const json = asciiOf(userId)
   return json.length <= MAX_KEY ? json : `#${createHash('sha256').update(json).digest('base64url')}`
@@ -72,7 +72,7 @@ export function usedOf ({ lastUsedAt, ip, userAgent }: Pick<SessionRecord, 'last
   return { last_used_at: lastUsedAt, ip: textOf(ip), user_agent: textOf(userAgent) }
 }
 
-/** @param userId the owner that is expected; another one is not told */
+/** @param userId the expected owner; the record does not name any other one */
 export function recordOf (row: Row, userId: UserId): SessionRecord {
   return {
     id: String(row.id),

@@ -66,9 +66,9 @@ function statementsOf (names: Names): string[] {
 }
 
 /**
- * The SQL that makes the tables of `postgresStore` by hand, for who runs migrations. It can be run again.
+ * The SQL that makes the tables of `postgresStore`, for whoever runs migrations. It can be run again.
  *
- * @throws TypeError when a name is none
+ * @throws TypeError when a name is not valid
  */
 export function postgresSchema (options: PostgresNameOptions = {}): string {
   const names = namesOf(options)

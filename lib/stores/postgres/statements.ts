@@ -59,7 +59,7 @@ export function statementsOf ({ sessions, revocations, meta, channel, createSess
 told AS (${tell('gone', '$3')})
 SELECT id, pg_notify('${channel}', id)::text FROM gone`,
 
-    // What it locks is what stands there after the wait; the rest of the statement goes by that.
+    // `FOR UPDATE` returns the row as it is after the wait for the lock, and the rest of the statement uses that row.
     confirm: `WITH seen AS MATERIALIZED (
   SELECT id, generation, jkt IS NULL AND $2 > parent_generation AND $2 < generation AS displaced FROM ${sessions} WHERE id = $1 AND forget_at > $3 FOR UPDATE
 ), gone AS (

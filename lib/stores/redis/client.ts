@@ -6,7 +6,7 @@ import { slotOf } from './slots.ts'
 
 export interface Connection {
   readonly isCluster: boolean
-  /** Runs a script whose keys are all in one slot. Never waits for a connection: a command that waits runs when nobody waits for it any more. */
+  /** Runs a script whose keys are all in one slot. Never waits for a connection, because a waiting command would run when nobody waits for it any more. */
   run (script: Script, keys: string[], values: Argument[]): Promise<unknown>
   /** Reconnects by itself, and never throws. */
   listen (channel: string, onMessage: (message: string) => void): () => void
@@ -14,7 +14,7 @@ export interface Connection {
 
 type Send = (client: NodeRedisClient) => Promise<unknown>
 
-/** @throws TypeError for what is no such client */
+/** @throws TypeError for anything else */
 export function createConnection (client: RedisClient): Connection {
   if (has(client, 'evalsha')) return connectByIoredis(client as IoredisClient)
   if (has(client, 'evalSha')) return connectByNodeRedis(client as NodeRedisClient)
@@ -31,7 +31,7 @@ function connectByIoredis (client: IoredisClient): Connection {
     listen: (channel, onMessage) => listenByIoredis(client.duplicate(), channel, onMessage),
 
     async run ({ sha, text }, keys, values) {
-      if (client.status === 'wait') client.connect().catch(() => {}) // What it fails with, the next command says.
+      if (client.status === 'wait') client.connect().catch(() => {}) // The next command reports the failure.
       if (client.status !== undefined && client.status !== 'ready') throw notReady(client.status)
       // Lists, which these clients flatten: a call takes only so many arguments.
       return await runOnce(

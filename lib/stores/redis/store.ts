@@ -18,13 +18,14 @@ const COUNT_LIFE = 400 * 86_400_000
 
 export interface RedisStoreOptions extends PlacesOptions {
   /**
-   * The prefix of every key; default `'dual-token:'`. One prefix per set of users: services with other secrets that share it refuse each other's
-   * tokens, and still list and end each other's sessions of equal user ids. A prefix with a hash tag of its own is used as it is, with one shard.
+   * The prefix of every key; default `'dual-token:'`. One prefix per set of users: services with different secrets that share it refuse each other's
+   * tokens, but still list and end each other's sessions when user ids are equal. A prefix with a hash tag of its own is used as it is, with one
+   * shard.
    */
   readonly prefix?: string
   /**
-   * Over how many slots of a Cluster the users are spread, 1 to 64; default 16 for the client of a Cluster, otherwise 1. Another number ends
-   * all sessions, so that it is kept in Redis, and a boot with another one fails.
+   * Over how many slots of a Cluster the users are spread, 1 to 64; default 16 for the client of a Cluster, otherwise 1. Another number would end all
+   * sessions, so Redis keeps the number, and a boot with another one fails.
    */
   readonly shards?: number
 }
@@ -32,7 +33,8 @@ export interface RedisStoreOptions extends PlacesOptions {
 /**
  * Makes a session store in Redis or Valkey, timed by the server's clock. It never closes the client, which belongs to the application.
  *
- * @param client a client of ioredis, iovalkey or node-redis 5 or 6: of one server, of Sentinels, of a Cluster, or a pool; node-redis is to be connected
+ * @param client a client of ioredis, iovalkey or node-redis 5 or 6, for one server, Sentinels or a Cluster, or a pool; a client of node-redis must be
+ * connected
  */
 export function redisStore (client: RedisClient, options: RedisStoreOptions = {}): SessionStore {
   const { run, listen, isCluster } = createConnection(client)

@@ -8,7 +8,7 @@ import { ensureTables, RESERVE_BYTES, RESERVE_ROWS } from './schema.ts'
 
 /** SQLite waits for a lock in the event loop's own thread: so short a time does no harm. Milliseconds. */
 const BUSY_TIMEOUT = 5
-/** Pages of 4 KiB: how much one commit in so many moves from the log into the file. */
+/** Pages of 4 KiB: when the log holds so many, a commit moves them into the file. */
 const AUTOCHECKPOINT = 250
 const MARK_LIFE = 60_000
 
@@ -23,7 +23,7 @@ export interface Connection {
   beginRead (): void
   commit (): void
   rollback (): void
-  /** Moves what the log holds into the file, as far as no reader is in the way. */
+  /** Moves the content of the log into the file, as far as no reader is in the way. */
   checkpoint (): void
   readonly sessions: SessionTable
   readonly feed: FeedTable
@@ -41,14 +41,14 @@ export interface MarkTable {
   forget (most: number): void
 }
 
-/** Rows that hold room for endings, for when the database is full. */
+/** Rows that hold room, so that sessions can be ended when the database is full. */
 export interface ReserveTable {
   isWhole (): boolean
   give (): void
   take (): void
 }
 
-/** @throws FST_DUAL_TOKEN_OPTION_INVALID for what trying again does not mend */
+/** @throws `FST_DUAL_TOKEN_OPTION_INVALID` for a fault that no further try mends */
 export function connect (source: string | SqliteDatabase, options: ConnectionOptions): Connection {
   let close = (): void => {}
   try {
@@ -115,7 +115,7 @@ function createMarkTable (database: SqliteDatabase, prefix: string): MarkTable {
   const set = database.prepare(`INSERT OR REPLACE INTO ${table} (user_id, marked_at) VALUES (?, ?)`)
   const hasOld = database.prepare(`SELECT 1 AS some FROM ${table} WHERE marked_at < ? OR marked_at > ? LIMIT 1`)
   const forget = database.prepare(`DELETE FROM ${table} WHERE user_id IN (SELECT user_id FROM ${table} WHERE marked_at < ? OR marked_at > ? LIMIT ?)`)
-  // The start of this process by the clock that all processes of the machine share, and that begins anew with each start of the machine.
+  // The start of this process, by the clock that all processes of the machine share and that begins anew when the machine starts.
   const origin = Number(process.hrtime.bigint()) / 1e6 - performance.now()
   const clock = (): number => origin + performance.now()
 

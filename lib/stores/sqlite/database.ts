@@ -31,7 +31,7 @@ export function isDatabase (value: unknown): value is SqliteDatabase {
   return typeof exec === 'function' && typeof prepare === 'function'
 }
 
-/** Opens a file through node:sqlite. A file that is not there is made, readable by its owner alone; SQLite gives its other files the same mode. */
+/** Opens a file through node:sqlite. Makes a missing file, which only its owner can read; SQLite gives its other files the same mode. */
 export function openFile (path: string): OwnDatabase {
   const sqlite: unknown = process.getBuiltinModule('node:sqlite')
   if (!hasDatabaseSync(sqlite)) {
@@ -75,7 +75,7 @@ export function reasonOf (error: unknown): keyof typeof REASONS | null {
   return null
 }
 
-/** Whether another connection holds the lock, so that the same will work a little later. */
+/** Whether another connection holds the lock, so that the same step will work a little later. */
 export function isBusy (error: unknown): boolean {
   const reason = reasonOf(error)
   return reason === 'busy' || reason === 'locked'

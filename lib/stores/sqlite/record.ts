@@ -27,17 +27,17 @@ const COLUMNS = {
 
 export interface SessionTable {
   find (id: string): SessionRecord | null
-  /** Again is no error: a call whose answer was lost may have done its work. */
+  /** To insert a session again is no error: a call whose answer was lost may have done its work. */
   insert (session: SessionRecord): void
-  /** Writes what of a session can change; its end, which is in an index, only when it has moved. */
+  /** Writes the columns that can change; the expiry, which is in an index, only when it has moved. */
   update (before: SessionRecord, after: SessionRecord): void
   delete (id: string): void
   ofUser (userId: UserId): SessionRecord[]
-  /** Some of a user's, in the order of sign-in, after a place in it. */
+  /** Some sessions of a user, in the order of sign-in, after a place in that order. */
   pageOfUser (userId: UserId, after: number, most: number): Array<{ readonly seq: number, readonly record: SessionRecord }>
-  /** Some of a user's, up to a place. */
+  /** Some ids of a user's sessions, up to a place. */
   idsOfUser (userId: UserId, last: number, most: number): string[]
-  /** The place of the latest sign-in of all. */
+  /** The place of the last sign-in of any user. */
   lastPlace (): number
   hasEnded (before: number): boolean
   /** Deletes some of the sessions that expired before a moment. */

@@ -8,13 +8,13 @@ const VERSION = 1
 export const DEFAULT_PREFIX = 'dual_token_'
 const IDENTIFIER = /^[a-z_][a-z0-9_]{0,40}$/i
 
-/** Rows that are given up so that endings find room in a full database; four pages each. */
+/** Rows that the store gives up to make room for ending sessions in a full database; four pages each. */
 export const RESERVE_ROWS = 16
 export const RESERVE_BYTES = 15_000
 
 const TABLES = ['meta', 'sessions', 'revocations', 'marks', 'reserve'] as const
 
-/** @throws a TypeError for a prefix that is no identifier, or that SQLite keeps to itself */
+/** @throws a TypeError for a prefix that is no identifier, or that SQLite reserves */
 export function checkPrefix (prefix: unknown): string {
   if (typeof prefix !== 'string' || !IDENTIFIER.test(prefix) || /^sqlite_/i.test(prefix)) {
     throw new TypeError('tablePrefix must be letters, digits and underscores, at most 41, that begin with no digit and not with sqlite_.')
@@ -23,7 +23,7 @@ export function checkPrefix (prefix: unknown): string {
 }
 
 /**
- * The SQL that makes the tables of `sqliteStore`, for who runs migrations; it may run again. Then set `createTables: false`.
+ * The SQL that makes the tables of `sqliteStore`, for whoever runs migrations; it can be run again. Then set `createTables: false`.
  *
  * @param options `tablePrefix`: as in the options of the store
  */
@@ -81,7 +81,7 @@ INSERT OR IGNORE INTO ${prefix}reserve (id, room) SELECT id, zeroblob(${RESERVE_
 `
 }
 
-/** Makes the tables that are missing, or refuses to; to be called in a transaction. */
+/** Makes missing tables, or refuses to. Call it in a transaction. */
 export function ensureTables (database: SqliteDatabase, prefix: string, createTables: boolean): void {
   const find = database.prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name = ?")
   const missing = TABLES.filter(table => firstOf(find, `${prefix}${table}`) === null)

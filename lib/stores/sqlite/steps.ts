@@ -1,9 +1,9 @@
-// A step of the store → one transaction, in which nothing is awaited. A busy database is asked again, by a timer.
+// A step of the store → one transaction, in which nothing is awaited. When the database is busy, the step is tried again on a timer.
 import { setTimeout as delay } from 'node:timers/promises'
 import { isBusy, reasonOf } from './database.ts'
 import type { Connection } from './connection.ts'
 
-/** How long a call goes on asking a database that is busy. Milliseconds. */
+/** How long a call goes on trying while the database is busy. Milliseconds. */
 const PATIENCE = 5000
 /** Each process waits a time of its own, so that they do not meet again. Milliseconds. */
 const PAUSE = { least: 2, spread: 20 }
@@ -12,7 +12,7 @@ export interface Steps {
   write<T> (work: (connection: Connection) => T): Promise<T>
   /** Several reads of the same moment. */
   read<T> (work: (connection: Connection) => T): Promise<T>
-  /** Called in a `write` that ends a session: if the database is full, it is given room that is kept for that. */
+  /** Called in a `write` that ends a session: if the database is full, the write may use the reserved room. */
   mayUseReserve (): void
   close (): void
 }
@@ -48,7 +48,7 @@ export function createSteps (connect: () => Connection): Steps {
       return transact('beginWrite', work)
     } catch (error) {
       if (!ending || reasonOf(error) !== 'full') throw error
-      // The log begins anew when all of it is in the file: it needs no more of the disk then.
+      // When all of the log is in the file, SQLite writes the log from its start again, which needs no more of the disk.
       connection!.checkpoint()
       return transact('beginWrite', open => {
         open.reserve.take()

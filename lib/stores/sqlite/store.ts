@@ -13,7 +13,7 @@ export interface SqliteStoreOptions {
   synchronous?: 'full' | 'normal'
   /** Make missing tables at boot. False: fail the boot instead; `npx fastify-dual-token schema sqlite` prints their SQL. Default true. */
   createTables?: boolean
-  /** Of the names of all tables and indexes. Default `'dual_token_'`. */
+  /** The names of all tables and indexes begin with it. Default `'dual_token_'`. */
   tablePrefix?: string
 }
 
@@ -133,7 +133,7 @@ export function sqliteStore (pathOrDatabase: string | SqliteDatabase, options: S
     async revokeUser (revocation) {
       const { userId, except } = revocation
       const ended: string[] = []
-      /** Sign-ins from now on are not meant. */
+      /** The place of the last sign-in before this call: later ones are spared. */
       let last: number | undefined
       for (;;) {
         const { ids, seq } = await step(revocation, ({ sessions, marks }, end) => {

@@ -8,7 +8,7 @@ const SLICE = 100
 /** Milliseconds. */
 const PAUSE = 10
 
-/** Sweeps until nothing is left, in the background; nothing happens while that is under way. */
+/** Sweeps in the background until nothing is left; does nothing while a sweep is under way. */
 export type Sweep = (now: number) => Promise<void>
 
 export function createSweep (steps: Steps): Sweep {
@@ -36,7 +36,7 @@ export function createSweep (steps: Steps): Sweep {
     return isAny
   }
 
-  /** Gives back what endings took from the reserve, when there is room again. */
+  /** Fills the reserve up again, when there is room. */
   async function refill (): Promise<void> {
     while (!await steps.read(({ reserve }) => reserve.isWhole())) await steps.write(({ reserve }) => { reserve.give() })
   }

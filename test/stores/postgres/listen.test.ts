@@ -39,7 +39,7 @@ test('who listens', { skip: withoutPostgres }, async t => {
     return { store, stop, hears }
   }
 
-  await t.test('a pool gives a connection, and has it back, closed, when it is over', async t => {
+  await t.test('a pool lends a connection, and gets it back, closed, at the end', async t => {
     const pool = server.pool({ max: 2 })
     const { stop, hears } = await hear(pool)
     await hears()
@@ -50,7 +50,7 @@ test('who listens', { skip: withoutPostgres }, async t => {
     t.ok(pool.totalCount <= 1)
   })
 
-  await t.test('fastify.pg gives one; its hook that ends the pool first does not hold the server up', async t => {
+  await t.test('fastify.pg lends one; its hook that ends the pool first does not hold up the server', async t => {
     const app = Fastify()
     await app.register(dualToken, { secret: SECRET, sessions: { store: { ...postgresStore(admin), subscribe: () => () => {} } } })
     const other = Fastify()
@@ -79,7 +79,7 @@ test('who listens', { skip: withoutPostgres }, async t => {
     t.equal(late.totalCount, 0)
   })
 
-  await t.test('a Client, a pool of one, and PGlite give none: they are polled', async t => {
+  await t.test('a Client, a pool of one connection and PGlite lend none: they are polled', async t => {
     const client = new pg.Client(server.url())
     await client.connect()
     t.teardown(() => client.end())

@@ -106,7 +106,7 @@ test('servers on one Postgres', { skip: withoutPostgres }, async t => {
 
   await t.test('a revocation is pushed to other processes', isHeard)
 
-  await t.test('1,000 guarded requests ask nothing; a refresh asks twice, and everything else once', async t => {
+  await t.test('1,000 guarded requests send no statement; a refresh sends two, and everything else one', async t => {
     const { access, refresh: token } = tokensOf(await refresh(here, (await signIn(here)).refresh))
     const askedDuring = async (happen: () => Promise<unknown>): Promise<string[]> => {
       const statements = await server.statementsDuring('here', happen)
@@ -130,7 +130,7 @@ test('servers on one Postgres', { skip: withoutPostgres }, async t => {
     t.strictSame(await askedDuring(() => logout(here, token)), ['WITH gone'])
   })
 
-  await t.test('nothing in a dump makes a token', async t => {
+  await t.test('nobody can make a token from a dump', async t => {
     const signedIn = await Promise.all(Array.from({ length: 6 }, (_, i) => signIn(everywhere(i), `user-${i}`)))
     const rotated = await Promise.all(signedIn.slice(0, 4).map(async ({ refresh: token }, i) => tokensOf(await refresh(everywhere(i), token))))
     await Promise.all(signedIn.slice(4).map(({ access }, i) => logout(everywhere(i), access)))
@@ -144,7 +144,7 @@ test('servers on one Postgres', { skip: withoutPostgres }, async t => {
     t.notMatch(dump, /eyJ/)
   })
 
-  await t.test('while Postgres hangs, whoever needs it is told to come back, guards go on, and the same tokens work afterwards', async t => {
+  await t.test('while Postgres hangs, requests that need it get a 503, guards go on, and the same tokens work afterwards', async t => {
     await during(t, 'SIGSTOP', () => server.signal('SIGSTOP'), () => server.signal('SIGCONT'))
     await isHeard(t)
   })
@@ -180,7 +180,7 @@ test('servers on one Postgres', { skip: withoutPostgres }, async t => {
     for (const reply of await Promise.all(busy)) isUnavailable(t, reply, 'those that wait')
   })
 
-  await t.test('connections that are lost while idle, and a Postgres that is gone, end no process', async t => {
+  await t.test('a connection that is lost while idle, or a Postgres that is gone, crashes no process', async t => {
     await admin.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'")
     await isHeard(t)
     await during(t, 'connection refused', () => server.kill(), () => server.restart())
@@ -223,7 +223,7 @@ test('servers on one Postgres', { skip: withoutPostgres }, async t => {
     await isHeard(t)
   })
 
-  await t.test('no process has ended, or said more than that the feed could not be read and can be again', async t => {
+  await t.test('no process has crashed, and the logs only say that the feed was unreadable and is readable again', async t => {
     for (const { process: server, log } of servers) {
       t.equal(server.exitCode, null)
       t.equal(server.signalCode, null)

@@ -124,7 +124,7 @@ test('four processes at each isolation level', { skip: withoutPostgres }, async 
         }
       })
 
-      await t.test('a logout during refreshes is final', async t => {
+      await t.test('a sign-out during refreshes is final', async t => {
         let refreshed = 0
         for (let round = 0; round < 30 * FACTOR; round++) {
           const session = newSession(createRandom(), Date.now(), { jkt: KEYS[round % 2]! })

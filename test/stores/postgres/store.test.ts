@@ -83,7 +83,7 @@ test('over PGlite', async t => {
     return { store, tablePrefix, rows, set }
   }
 
-  await t.test('options that are none are refused', async t => {
+  await t.test('options that are not valid are refused', async t => {
     const name = 'must be lower-case letters, digits and _, and must not begin with a digit.'
     for (const tablePrefix of ['', 'A_', 'a-', '1a', 'a"', 'a;b', 'é', 7, null]) {
       t.throws(() => postgresStore(db, { tablePrefix: tablePrefix as string }), { name: 'TypeError', message: `tablePrefix ${name}` })
@@ -96,7 +96,7 @@ test('over PGlite', async t => {
     }
   })
 
-  await t.test('boots at once make the tables once, in any schema', async t => {
+  await t.test('several boots at the same time make the tables once, in any schema', async t => {
     const options = { tablePrefix: newPrefix(), schema: 'elsewhere' }
     await Promise.all(Array.from({ length: 5 }, () => postgresStore(db, options).open!()))
     const { rows } = await db.query("SELECT table_name FROM information_schema.tables WHERE table_schema = 'elsewhere'")
@@ -106,7 +106,7 @@ test('over PGlite', async t => {
     t.same(await store.list({ userId: (await create(store)).userId, ...CONTEXT }).then(list => list.length), 1)
   })
 
-  await t.test('tables that are missing fail the boot at once, with what to run, when they are not to be made', async t => {
+  await t.test('with createTables: false, missing tables fail the boot at once, and the error says what to run', async t => {
     const run = 'A role that may create them can run what `npx fastify-dual-token schema postgres'
     for (const [options, more] of [
       [{}, ''],
@@ -122,7 +122,7 @@ test('over PGlite', async t => {
     }
   })
 
-  await t.test('tables of another version, or that are half there, fail the boot', async t => {
+  await t.test('tables of another version, or tables of which some are missing, fail the boot', async t => {
     const { tablePrefix, set } = await open()
     await set('meta', 'version = 2')
     const boot = async (createTables: boolean): Promise<void> => await postgresStore(db, { tablePrefix, createTables }).open!()
@@ -134,7 +134,7 @@ test('over PGlite', async t => {
     await boot(true)
   })
 
-  await t.test('a role that may not make the tables, or use them, is told so', async t => {
+  await t.test('a role that may not make the tables, or use them, gets an error that says so', async t => {
     await db.exec('CREATE ROLE stranger; REVOKE CREATE ON SCHEMA public FROM PUBLIC')
     const { tablePrefix } = await open()
     await db.exec('SET ROLE stranger')
@@ -145,7 +145,7 @@ test('over PGlite', async t => {
     await db.exec('RESET ROLE')
   })
 
-  await t.test('a role with the rights that docs/stores.md names, and no others, does with tables that were made for it', async t => {
+  await t.test('a role with only the rights that docs/stores.md names works with tables that were made for it', async t => {
     const { tablePrefix } = await open()
     await db.exec(`
       CREATE ROLE application;
@@ -164,7 +164,7 @@ test('over PGlite', async t => {
     await db.exec('RESET ROLE; GRANT EXECUTE ON FUNCTION pg_control_checkpoint() TO PUBLIC')
   })
 
-  await t.test('what else a server says at boot is tried again, and what it says nothing of is given up', async t => {
+  await t.test('a boot passes on any other error of the server, to be tried again, and gives up a server that does not answer', async t => {
     const failing = (message: string, text: RegExp): PostgresClient => ({
       query: async (asked, values) => {
         if (text.test(asked)) throw Object.assign(new Error(message), { code: '57P03' })
@@ -181,7 +181,7 @@ test('over PGlite', async t => {
     globalThis.setTimeout = real
   })
 
-  await t.test('every step is one statement, but a refresh: that is two', async t => {
+  await t.test('every step is one statement, except a refresh, which is two', async t => {
     const { client, asked } = watch(db)
     const { store } = await open(client)
     const count = async (step: () => Promise<unknown>): Promise<number> => {
@@ -205,7 +205,7 @@ test('over PGlite', async t => {
     t.equal(await count(() => store.revokedSince(null, CONTEXT)), 1)
   })
 
-  await t.test('a step that meets another one is taken again; a refresh at most five times', async t => {
+  await t.test('a step that conflicts with another one is tried again; a refresh at most five times', async t => {
     const watched = watch(db)
     const { store } = await open(watched.client)
     const session = await create(store)
@@ -237,7 +237,7 @@ test('over PGlite', async t => {
     t.equal(tries, 100, 'not for ever')
   })
 
-  await t.test('a refresh between whose two statements the session is ended, confirmed or rotated goes by what is there then', async t => {
+  await t.test('a refresh notices when its session is ended, confirmed or rotated between its two statements', async t => {
     const watched = watch(db)
     const { store } = await open(watched.client)
     const meanwhile = (text: RegExp, happen: () => Promise<unknown>): void => {
@@ -267,7 +267,7 @@ test('over PGlite', async t => {
     t.equal((await store.rotate(attempt(stolen, 1))).outcome, 'unknown')
   })
 
-  await t.test('texts of any kind are kept, as ASCII, and ids of any length', async t => {
+  await t.test('any text is kept, as ASCII, and so is an id of any length', async t => {
     const { store, rows } = await open()
     const odd = 'a\0\ud800"\\ é🦉\u2028'
     const userId = Array.from({ length: 1500 }, createRandom).join(odd)
@@ -353,7 +353,7 @@ test('over PGlite', async t => {
     t.equal((await rows('revocations')).length, 0)
   })
 
-  await t.test('a server that is read-only still tells what it has', async t => {
+  await t.test('a read-only server still serves the feed', async t => {
     const { store } = await open()
     const id = createRandom()
     await revoke(store, id)

@@ -78,7 +78,7 @@ test('with node-redis, a subscription that cannot be made is tried again, and on
   await until(async () => tries === 3 && (await client.clientList()).length === 1)
 })
 
-test('with node-redis, a connection that gives up is made anew, until it can be', { skip: withoutServer }, async t => {
+test('with node-redis, a connection that gives up is opened again, until it succeeds', { skip: withoutServer }, async t => {
   const server = await startRedis(t)
   const admin = redisStore(await server.connect({ retryStrategy: () => 20 }))
   const client = createClient({ url: server.url, socket: { reconnectStrategy: false } })
@@ -93,7 +93,7 @@ test('with node-redis, a connection that gives up is made anew, until it can be'
   t.pass('heard')
 })
 
-test('what only waits in a transaction of node-redis is not taken for done', { skip: withoutRedis }, async t => {
+test('a command that waits in a transaction of node-redis does not count as executed', { skip: withoutRedis }, async t => {
   const { client: admin, prefix } = await openRedis(t)
   const client = createClient({ url: `redis://${admin.options.host}:${admin.options.port}` })
   await client.connect()
@@ -123,7 +123,7 @@ test('the number of shards is kept, and a boot with another one fails, also afte
   await t.resolves(redisStore(client, { prefix: 'new:' }).open!(), 'a full server is no reason not to boot')
 })
 
-test('an application in shards signs in, refreshes, lists and signs out, whichever the client', { skip: withoutServer }, async t => {
+test('an application with shards signs in, refreshes, lists and signs out, with any client', { skip: withoutServer }, async t => {
   const server = await startRedis(t)
   const [[, single]] = makeClients(t, server.url) as [[string, NodeRedisClient & { connect (): Promise<unknown> }]]
   await single.connect()
@@ -147,7 +147,7 @@ test('a session whose id is of another shard is refused', { skip: withoutRedis }
   await t.rejects(store.create(newSession('a', NOW, { id: other }), { ...CONTEXT, elapsed: 0 }), { message: 'the id of the session is not of newSessionId' })
 })
 
-test('where a session has ended, its place in the index is no matter: what cannot be taken out now is taken out by the next list', { skip: withoutServer }, async t => {
+test('the id of an ended session may stay in the index for a while: the next list removes it', { skip: withoutServer }, async t => {
   const server = await startRedis(t)
   const client = await server.connect()
   const store = redisStore(client)
@@ -161,7 +161,7 @@ test('where a session has ended, its place in the index is no matter: what canno
   t.equal(await client.zcard(keysFor().index('a')), 0)
 })
 
-test('a sign-in that others of the same user overtake again and again is given up', { skip: withoutRedis }, async t => {
+test('a sign-in that other sign-ins of its user overtake again and again is given up', { skip: withoutRedis }, async t => {
   const { client, prefix } = await openRedis(t)
   let calls = 0
   const overtaken = Object.assign(Object.create(client) as typeof client, {

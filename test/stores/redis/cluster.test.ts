@@ -85,7 +85,7 @@ test('a Cluster of three masters', { skip: withoutCluster }, async t => {
       for (const count of calls) t.ok(Math.abs(count / (10_000 / 3) - 1) <= 0.2, String(count))
     })
 
-    await t.test(`with ${name}, a revocation in any shard is pushed, and told by the feed`, async t => {
+    await t.test(`with ${name}, a revocation in any shard is pushed, and the feed reports it`, async t => {
       const store = redisStore(client)
       const heard = new Set<string>()
       const unsubscribe = store.subscribe!(ids => { for (const id of ids) heard.add(id) })
@@ -156,7 +156,7 @@ test('a Cluster of three masters', { skip: withoutCluster }, async t => {
   }
 })
 
-test('a master of a Cluster that is killed takes only what its replica had not heard of', { skip: withoutCluster }, async t => {
+test('when a master of a Cluster is killed, only writes that its replica had not received are lost', { skip: withoutCluster }, async t => {
   const cluster = await startCluster(t, 1)
   const clients: Array<[string, RedisClient]> = [['ioredis', await cluster.connectIoredis()], ['node-redis', await cluster.connectNodeRedis()]]
   const store = redisStore(clients[0]![1])

@@ -28,20 +28,20 @@ const changes = fc.record({
   jkt: fc.option(fc.string({ unit: 'binary-ascii', maxLength: 64 }))
 }, { requiredKeys: [] })
 
-test('what is unpacked is what was packed', async t => {
+test('a record is unpacked as it was packed', async t => {
   fc.assert(fc.property(changes, changes => {
     const record = newSession(7, NOW, changes)
     t.strictSame(unpackRecord(record.id, 7, packRecord(record)), record)
   }), { numRuns: 500 })
 })
 
-test('the usual record takes 95 bytes and those of its client, and knows no user id', async t => {
+test('the usual record takes 95 bytes and those of its client, and holds no user id', async t => {
   const packed = packRecord(newSession('ada@example.org', NOW, { ip: '198.51.100.200', userAgent: 'x'.repeat(110) }))
   t.equal(packed.length, 95 + 14 + 110)
   t.notOk(packed.includes('ada'))
 })
 
-test('a hash of a nonce that is none is refused', async t => {
+test('a nonce hash that is not a SHA-256 is refused', async t => {
   for (const nonceHash of ['', 'abc', hashNonce('') + 'AAAA']) {
     t.throws(() => packRecord(newSession(7, NOW, { nonceHash })), { name: 'TypeError', message: 'nonceHash must be a SHA-256 in base64url.' })
   }

@@ -23,7 +23,7 @@ test('nodes of equal runs of slots get their share of 16 shards', async t => {
   }
 })
 
-test('a slot is the one that the server finds', { skip: withoutRedis }, async t => {
+test('a tag has the slot that the server computes', { skip: withoutRedis }, async t => {
   const { client } = await openRedis(t)
   for (const tag of ['', 'a', '123456789', 'äöü🦉', ...tagsOf(64)]) {
     const found = await client.call('CLUSTER', 'KEYSLOT', tag).catch(() => null)

@@ -211,7 +211,7 @@ test('a call is one round trip to the server', { skip: withoutServer }, async t 
   t.strictSame(sent.map(({ command }) => command), calls.map(() => 'evalsha'))
 })
 
-test('a session is ended in one step, whose session it is known or not; then, in another, its user is freed of it', { skip: withoutServer }, async t => {
+test('one step ends a session, whether its user is known or not; another step removes it from the index of its user', { skip: withoutServer }, async t => {
   const server = await startRedis(t)
   const client = await server.connect()
   const store = redisStore(client)
@@ -514,7 +514,7 @@ test("the application's client is never closed", { skip: withoutRedis }, async t
   t.equal(await client.ping(), 'PONG')
 })
 
-test('what is kept makes no token and names no user: no nonce, token or user id is in it', { skip: withoutServer }, async t => {
+test('what is kept holds no nonce, token or user id, so it makes no token and names no user', { skip: withoutServer }, async t => {
   const server = await startRedis(t)
   const client = await server.connect()
   const store = redisStore(client)

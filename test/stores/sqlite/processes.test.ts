@@ -153,7 +153,7 @@ test('two servers on one file', async t => {
   const options = { pollInterval: 0.05, storeTimeout: 1 }
   const [here, there] = await Promise.all([startSessionServer(t, { SQLITE_FILE: file }, options), startSessionServer(t, { SQLITE_FILE: file }, options)])
 
-  await t.test('a sign-out on one of them is heard by the other with the next poll', async t => {
+  await t.test('a sign-out on one of them reaches the other with the next poll', async t => {
     const { access, refresh: token } = await signIn(here)
     t.equal((await visit(there, access)).status, 200)
     t.equal((await logout(here, token)).status, 204)
@@ -162,7 +162,7 @@ test('two servers on one file', async t => {
     t.equal((await refresh(there, token)).status, 403)
   })
 
-  await t.test('while another process holds the lock, whoever needs the file is told to come back, guards go on, and nothing is lost', async t => {
+  await t.test('while another process holds the lock, requests that need the file get a 503, guards go on, and nothing is lost', async t => {
     const [kept, leaving] = [await signInBothWays(here), await signIn(there)]
     const other = await startSqliteProcess(t, file)
     t.equal(await other.ask('lock'), 'lock')

@@ -97,7 +97,7 @@ function failing (database: SqliteDatabase, failure: () => unknown): SqliteDatab
   }
 }
 
-test('what sqliteStore is given is checked', async t => {
+test('sqliteStore checks its arguments', async t => {
   for (const wrong of [undefined, null, '', 7, {}, { exec () {} }, { prepare () {} }]) {
     t.throws(() => sqliteStore(wrong as string), {
       name: 'TypeError', message: 'The first argument of sqliteStore must be a path, or a database of node:sqlite, better-sqlite3 or libsql.'
@@ -112,7 +112,7 @@ test('what sqliteStore is given is checked', async t => {
   t.throws(() => sqliteSchema({ tablePrefix: 'a b' }), { name: 'TypeError' })
 })
 
-test('a path is opened, made for its owner alone, and closed with the store', async t => {
+test('a path is opened, as a file of its owner alone, and closed with the store', async t => {
   openFiles(t)
   const file = newFile(t)
   const store = sqliteStore(file)
@@ -131,7 +131,7 @@ test('a path is opened, made for its owner alone, and closed with the store', as
   await inMemory.close!()
 })
 
-test('a Node.js without node:sqlite is told in one sentence what to install', async t => {
+test('on a Node.js without node:sqlite, one sentence says what to install', async t => {
   t.intercept(process, 'getBuiltinModule', { value: () => undefined })
   const fastify = Fastify()
   t.teardown(() => fastify.close())
@@ -166,7 +166,7 @@ test('the settings of the connection: the log, what a commit waits for, and how 
   }
 })
 
-test('what a boot finds wrong with the database is said in one sentence', async t => {
+test('one sentence says what a boot finds wrong with the database', async t => {
   const noDatabase = newFile(t)
   writeFileSync(noDatabase, 'Dear diary, '.repeat(1000))
   const readOnly = open(t)
@@ -213,7 +213,7 @@ test('a path that cannot be opened fails the boot', async t => {
   await t.rejects(sqliteStore(directory).open!(), { code: FAULT })
 })
 
-test('tables that the printed SQL has made serve with createTables: false, beside those of another prefix', async t => {
+test('tables that the printed SQL has made work with createTables: false, beside those of another prefix', async t => {
   const database = open(t)
   for (const tablePrefix of ['one_', 'other_']) database.exec(sqliteSchema({ tablePrefix }))
   database.exec(sqliteSchema({ tablePrefix: 'one_' }))
@@ -233,7 +233,7 @@ test('a store that was not opened opens itself', async t => {
   t.strictSame(await first.list({ userId: 'a', ...CONTEXT }), [session])
 })
 
-test('a busy database is asked again, by one call for all, until it is free', async t => {
+test('while the database is busy, one call tries again for all, until it is free', async t => {
   let busy = 3
   const database = open(t)
   await sqliteStore(database).open!()
@@ -262,7 +262,7 @@ test('a database that stays busy is given up after a while, and every call is se
   t.equal((await store.list({ userId: 'a', ...CONTEXT })).length, 1)
 })
 
-test('why SQLite failed is told alike by all drivers', async t => {
+test('all drivers give the same reason when SQLite fails', async t => {
   t.equal(reasonOf({ errcode: 5 }), 'busy')
   t.equal(reasonOf({ errcode: 517, code: 'ERR_SQLITE_ERROR' }), 'busy', 'extended')
   t.equal(reasonOf({ rawCode: 6, code: 'SQLITE_LOCKED' }), 'locked')
@@ -451,7 +451,7 @@ test('a process that ends while it sweeps is not held up', async t => {
   t.equal(status, 0, stderr)
 })
 
-test('a database that is busy while it is opened is asked again, and one that is no database is not', async t => {
+test('opening a busy database is tried again, and opening a file that is no database is not', async t => {
   const failures = [{ code: 'SQLITE_BUSY' }, { code: 'SQLITE_NOTADB' }]
   let calls = 0
   const database = {
