@@ -81,7 +81,9 @@ export function isDisplaced ({ jkt, generation, parentGeneration }: SessionRecor
  * @param sessions all of the user, expired ones included
  * @returns null when there is room
  */
-export function decideLimit (sessions: Iterable<SessionRecord>, { max, whenFull }: SessionLimit, now: number): LimitReached | null {
+export function decideLimit (
+  sessions: Iterable<Pick<SessionRecord, 'id' | 'createdAt' | 'lastUsedAt' | 'expiresAt'>>, { max, whenFull }: SessionLimit, now: number
+): LimitReached | null {
   const living = [...sessions].filter(({ expiresAt }) => now < expiresAt)
   const excess = living.length + 1 - max
   if (excess <= 0) return null

@@ -1,4 +1,5 @@
 // The memory store: the sessions of one process, in a Map.
+import { mustKnowOptions } from './options.ts'
 import { createMemoryFeed } from './memory-feed.ts'
 import type { UserId } from '../tokens/types.ts'
 import { decideLimit, decideRotation, isDisplaced } from '../sessions/decide.ts'
@@ -20,7 +21,9 @@ interface Kept {
  * @param options `maxSessions`: how many sessions may live at once, default 100,000. When the store is full, sign-in answers
  * 503; no session is evicted
  */
-export function memoryStore ({ maxSessions = 100_000 }: { maxSessions?: number } = {}): SessionStore {
+export function memoryStore (options: { maxSessions?: number } = {}): SessionStore {
+  mustKnowOptions(options, 'memoryStore', ['maxSessions'])
+  const { maxSessions = 100_000 } = options
   if (!Number.isSafeInteger(maxSessions) || maxSessions < 1) throw new RangeError('maxSessions must be a whole number, at least 1.')
 
   const sessions = new Map<string, Kept>()

@@ -19,6 +19,10 @@ export interface Names {
   readonly revokeUser: string
   readonly tell: string
   readonly keep: string
+  /** All tables. */
+  readonly tables: readonly string[]
+  /** The functions, without the schema, unquoted. */
+  readonly functions: readonly string[]
   /** The channel of NOTIFY, unquoted. */
   readonly channel: string
   /** The key of the advisory lock under which the tables are created, as SQL. */
@@ -40,13 +44,13 @@ export function namesOf ({ schema = 'public', tablePrefix = 'dual_token_' }: Pos
   }
   if (schema.length + tablePrefix.length > MAX_LENGTH) throw new TypeError(`schema and tablePrefix must have at most ${MAX_LENGTH} characters together.`)
   const named = (name: string): string => `"${schema}"."${tablePrefix}${name}"`
+  const tables = { sessions: named('sessions'), users: named('users'), revocations: named('revocations'), meta: named('meta') }
   return {
     schema,
     tablePrefix,
-    sessions: named('sessions'),
-    users: named('users'),
-    revocations: named('revocations'),
-    meta: named('meta'),
+    ...tables,
+    tables: Object.values(tables),
+    functions: ['create', 'revoke_user', 'tell', 'keep'].map(name => `${tablePrefix}${name}`),
     createSession: named('create'),
     revokeUser: named('revoke_user'),
     tell: named('tell'),

@@ -14,6 +14,11 @@ const PATIENCE = 5000
 const MISSING: ReadonlySet<unknown> = new Set(['42P01', '3F000', '42883'])
 const FORBIDDEN = '42501'
 
+/** Of each table; INSERT and DELETE not of the one of meta. */
+const PRIVILEGES = ['SELECT', 'INSERT', 'UPDATE', 'DELETE']
+/** $2 schema, $3 names */
+const OWN_FUNCTIONS = 'WHERE pronamespace = to_regnamespace(quote_ident($2)) AND proname = ANY ($3::text[])'
+
 /**
  * @returns the SQL that reads the server's timeline, or NULL where the role may not
  * @throws `FST_DUAL_TOKEN_OPTION_INVALID` when the tables are missing or of another version; what the client rejects with, otherwise
@@ -34,18 +39,39 @@ async function prepare (ask: Ask, names: Names, createTables: boolean): Promise<
   }
   if (version === null) throw fault('are missing', names)
   if (version !== VERSION) throw fault(`are of version ${version}, and this release needs version ${VERSION}`, names)
+  const lack = await lackOf(ask, names)
+  if (lack !== null) throw fault(`are not open to this role (it lacks ${lack})`, names)
   return await timelineOf(ask)
 }
 
-/** Null: there are none. */
+/** Null: there are none, or not all of them. */
 async function versionOf (ask: Ask, names: Names): Promise<number | null> {
   try {
     const [row] = await ask(`SELECT version FROM ${names.meta}`, [])
-    return row === undefined ? null : Number(row.version)
+    if (row === undefined) return null
+    const version = Number(row.version)
+    return version === VERSION && !await isWhole(ask, names) ? null : version
   } catch (error) {
     if (MISSING.has(codeOf(error))) return null
     throw translated(error, names)
   }
+}
+
+async function isWhole (ask: Ask, names: Names): Promise<boolean> {
+  const [row] = await ask(`SELECT NOT EXISTS (SELECT FROM unnest($1::text[]) AS name WHERE to_regclass(name) IS NULL)
+    AND (SELECT count(DISTINCT proname) FROM pg_proc ${OWN_FUNCTIONS}) = cardinality($3::text[]) AS whole`, [names.tables, names.schema, names.functions])
+  return row!.whole === true
+}
+
+/** The privileges that a step would need; null: none. */
+async function lackOf (ask: Ask, names: Names): Promise<string | null> {
+  const [row] = await ask(`SELECT string_agg(lack, ', ') AS lacks FROM (
+    SELECT privilege || ' on ' || name AS lack FROM unnest($1::text[]) AS name, unnest($4::text[]) AS privilege
+      WHERE NOT has_table_privilege(to_regclass(name), privilege) AND NOT (name = $5 AND privilege IN ('INSERT', 'DELETE'))
+    UNION ALL
+    SELECT 'EXECUTE on ' || proname FROM pg_proc ${OWN_FUNCTIONS} AND NOT has_function_privilege(oid, 'EXECUTE')
+  ) AS lacking`, [names.tables, names.schema, names.functions, PRIVILEGES, names.meta])
+  return row!.lacks as string | null
 }
 
 async function timelineOf (ask: Ask): Promise<string> {

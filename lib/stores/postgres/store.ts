@@ -4,6 +4,7 @@ import { createReadFeed } from './feed.ts'
 import { canListen, listen, surviveErrors } from './listen.ts'
 import { namesOf, type PostgresNameOptions } from './names.ts'
 import { openTables } from './open.ts'
+import { mustKnowOptions } from '../options.ts'
 import { changingOf, recordOf, rowOf, usedOf, userKeyOf } from './record.ts'
 import { CHANGING, statementsOf, USED } from './statements.ts'
 import { decideRotation, type Decision } from '../../sessions/decide.ts'
@@ -28,7 +29,9 @@ const MOST_ROTATIONS = 5
  * const store = postgresStore(new pg.Pool({ connectionString: process.env.DATABASE_URL }))
  * ```
  */
-export function postgresStore (client: PostgresClient, { createTables = true, ...nameOptions }: PostgresStoreOptions = {}): SessionStore {
+export function postgresStore (client: PostgresClient, options: PostgresStoreOptions = {}): SessionStore {
+  mustKnowOptions(options, 'postgresStore', ['schema', 'tablePrefix', 'createTables'])
+  const { createTables = true, ...nameOptions } = options
   if (typeof client?.query !== 'function') throw new TypeError('client must be a Pool or a Client of pg, fastify.pg, or PGlite.')
   if (typeof createTables !== 'boolean') throw new TypeError('createTables must be true or false.')
   const names = namesOf(nameOptions)

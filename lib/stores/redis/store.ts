@@ -2,8 +2,10 @@
 import { randomUUID } from 'node:crypto'
 import { createFault } from '../../errors.ts'
 import type { Creation, LimitReached, Rotation, SessionRecord, SessionStore } from '../../sessions/store.ts'
+import { mustKnowOptions } from '../options.ts'
 import { createConnection } from './client.ts'
 import { createReadFeed } from './feed.ts'
+import { createInTurn } from './in-turn.ts'
 import { createPlaces, ownerOf, type PlacesOptions } from './places.ts'
 import { packClient, packHash, packRecord, unpackRecord } from './record.ts'
 import { REAUTHENTICATE, ROTATE } from './rotate.ts'
@@ -11,7 +13,7 @@ import * as scripts from './scripts.ts'
 import type { Argument, RedisClient } from './shapes.ts'
 
 const BATCH = 500
-/** How often a sign-in at the limit of its user is tried: each time, another sign-in of the same user was quicker. */
+/** How often a sign-in at the limit of its user is tried: each time, another process's sign-in of the same user was quicker. */
 const TRIES = 100
 /** How long the number of shards is kept after the last boot. Milliseconds. */
 const COUNT_LIFE = 400 * 86_400_000
@@ -37,10 +39,12 @@ export interface RedisStoreOptions extends PlacesOptions {
  * connected
  */
 export function redisStore (client: RedisClient, options: RedisStoreOptions = {}): SessionStore {
+  mustKnowOptions(options, 'redisStore', ['prefix', 'shards'])
   const { run, listen, isCluster } = createConnection(client)
   const places = createPlaces(options, isCluster)
   const { channel, shards } = places
   const readFeed = createReadFeed(run, shards)
+  const inTurn = createInTurn()
   let epochs: string | undefined
 
   /** Keeps the number of shards; returns the one that Redis has kept. */
@@ -64,11 +68,10 @@ export function redisStore (client: RedisClient, options: RedisStoreOptions = {}
   }
 
   /** At the limit, the first try learns which sessions of the user the next one has to name. */
-  async function createWithin (session: SessionRecord, { now, revocationTtl, elapsed, limit }: Creation): Promise<boolean | LimitReached> {
-    const owner = ownerOf(session.userId)
+  async function createWithin (
+    session: SessionRecord, owner: Buffer, calledAt: number, { now, revocationTtl, elapsed, limit }: Creation
+  ): Promise<boolean | LimitReached> {
     const shard = places.ofUser(owner)
-    if (places.ofSession(session.id) !== shard) throw new TypeError('the id of the session is not of newSessionId')
-    const calledAt = performance.now()
     const keys = [shard.session(session.id), shard.index(owner), shard.mark(owner), shard.epoch, shard.feed]
     const values: Argument[] = [
       session.expiresAt - now + revocationTtl, revocationTtl, randomUUID(), session.id, packRecord(session), channel, now,
@@ -89,7 +92,15 @@ export function redisStore (client: RedisClient, options: RedisStoreOptions = {}
   return {
     duties: ['limit', 'label', 'lifetime', 'except', 'possession'],
     newSessionId: places.newSessionId,
-    create: createWithin,
+
+    async create (session, creation) {
+      const calledAt = performance.now()
+      const owner = ownerOf(session.userId)
+      if (places.ofSession(session.id) !== places.ofUser(owner)) throw new TypeError('the id of the session is not of newSessionId')
+      const step = async (): Promise<boolean | LimitReached> => await createWithin(session, owner, calledAt, creation)
+      // Side by side, each sign-in of a user would have to name what all others have just made.
+      return await (creation.limit === undefined ? step() : inTurn(owner.toString('hex'), step))
+    },
 
     async open () {
       const kept = await keepCount()

@@ -25,6 +25,11 @@ const COLUMNS = {
   jkt: 'jkt'
 } as const satisfies Record<keyof SessionRecord, string>
 
+/** What decides which sessions a limit ends. */
+export interface SessionAge extends Pick<SessionRecord, 'id' | 'createdAt' | 'lastUsedAt' | 'expiresAt'> {
+  readonly seq: number
+}
+
 export interface SessionTable {
   find (id: string): SessionRecord | null
   /** To insert a session again is no error: a call whose answer was lost may have done its work. */
@@ -32,7 +37,8 @@ export interface SessionTable {
   /** Writes the columns that can change; the expiry, which is in an index, only when it has moved. */
   update (before: SessionRecord, after: SessionRecord): void
   delete (id: string): void
-  ofUser (userId: UserId): SessionRecord[]
+  /** Some sessions of a user that have not expired, in the order of sign-in, after a place in that order. */
+  livingOfUser (userId: UserId, now: number, after: number, most: number): SessionAge[]
   /** Some sessions of a user, in the order of sign-in, after a place in that order. */
   pageOfUser (userId: UserId, after: number, most: number): Array<{ readonly seq: number, readonly record: SessionRecord }>
   /** Some ids of a user's sessions, up to a place. */
@@ -59,13 +65,13 @@ export function createSessionTable (database: SqliteDatabase, prefix: string): S
   const move = database.prepare(`UPDATE ${table} SET expires_at = ? WHERE id = ?`)
   const remove = database.prepare(`DELETE FROM ${table} WHERE id = ?`)
   const pageOfUser = database.prepare(`SELECT seq, ${columns.join(', ')} FROM ${table} WHERE user_id = ? AND seq > ? ORDER BY seq LIMIT ?`)
+  // The plus keeps SQLite from the index over the end, which would find the living sessions of all users.
+  const livingOfUser = database.prepare(`SELECT seq, id, created_at, last_used_at, expires_at FROM ${table}
+    WHERE user_id = ? AND +expires_at > ? AND seq > ? ORDER BY seq LIMIT ?`)
   const idsOfUser = database.prepare(`SELECT id FROM ${table} WHERE user_id = ? AND seq <= ? ORDER BY seq LIMIT ?`)
   const lastPlace = database.prepare(`SELECT max(seq) AS seq FROM ${table}`)
   const hasEnded = database.prepare(`SELECT 1 AS some FROM ${table} WHERE expires_at <= ? LIMIT 1`)
   const deleteEnded = database.prepare(`DELETE FROM ${table} WHERE seq IN (SELECT seq FROM ${table} WHERE expires_at <= ? LIMIT ?)`)
-
-  const pageOf: SessionTable['pageOfUser'] = (userId, after, most) =>
-    rowsOf(pageOfUser, textOf(userId), after, most).map(row => ({ seq: Number(row.seq), record: recordOf(row) }))
 
   return {
     find (id) {
@@ -85,8 +91,8 @@ export function createSessionTable (database: SqliteDatabase, prefix: string): S
     },
 
     delete (id) { remove.run(id) },
-    ofUser: userId => pageOf(userId, 0, -1).map(({ record }) => record),
-    pageOfUser: pageOf,
+    livingOfUser: (userId, now, after, most) => rowsOf(livingOfUser, textOf(userId), now, after, most).map(ageOf),
+    pageOfUser: (userId, after, most) => rowsOf(pageOfUser, textOf(userId), after, most).map(row => ({ seq: Number(row.seq), record: recordOf(row) })),
     idsOfUser: (userId, last, most) => rowsOf(idsOfUser, textOf(userId), last, most).map(({ id }) => String(id)),
     lastPlace: () => Number(firstOf(lastPlace)!.seq),
     hasEnded: before => firstOf(hasEnded, before) !== null,
@@ -104,6 +110,16 @@ function valuesOf (session: SessionRecord): SqliteValue[] {
     label: jsonOf(session.label)
   }
   return Object.keys(COLUMNS).map(name => values[name as keyof SessionRecord])
+}
+
+function ageOf (row: Row): SessionAge {
+  return {
+    seq: Number(row.seq),
+    id: String(row.id),
+    createdAt: Number(row.created_at),
+    lastUsedAt: Number(row.last_used_at),
+    expiresAt: Number(row.expires_at)
+  }
 }
 
 function recordOf (row: Row): SessionRecord {

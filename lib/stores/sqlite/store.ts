@@ -1,9 +1,12 @@
 // The SQLite store: the sessions of the processes of one machine in one file, one transaction per step.
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { decideLimit, decideRotation, isDisplaced } from '../../sessions/decide.ts'
-import type { CallContext, SessionRecord, SessionStore } from '../../sessions/store.ts'
+import type { CallContext, SessionLimit, SessionRecord, SessionStore } from '../../sessions/store.ts'
+import type { UserId } from '../../tokens/types.ts'
+import { mustKnowOptions } from '../options.ts'
 import { connect, type Connection } from './connection.ts'
 import { isDatabase, type SqliteDatabase } from './database.ts'
+import type { SessionAge } from './record.ts'
 import { checkPrefix, DEFAULT_PREFIX } from './schema.ts'
 import { createSteps } from './steps.ts'
 import { createSweep } from './sweep.ts'
@@ -28,6 +31,7 @@ const SLICE = 250
  * connection of node:sqlite, better-sqlite3 or libsql that nothing else uses, which the application closes
  */
 export function sqliteStore (pathOrDatabase: string | SqliteDatabase, options: SqliteStoreOptions = {}): SessionStore {
+  mustKnowOptions(options, 'sqliteStore', ['synchronous', 'createTables', 'tablePrefix'])
   const { synchronous = 'full', createTables = true, tablePrefix = DEFAULT_PREFIX } = options
   if (!isDatabase(pathOrDatabase) && (typeof pathOrDatabase !== 'string' || pathOrDatabase === '')) {
     throw new TypeError('The first argument of sqliteStore must be a path, or a database of node:sqlite, better-sqlite3 or libsql.')
@@ -72,6 +76,35 @@ export function sqliteStore (pathOrDatabase: string | SqliteDatabase, options: S
     return record !== null && now < record.expiresAt + ttl ? record : null
   }
 
+  /** The living sessions of a user, read in slices. */
+  async function livingOf (userId: UserId, now: number): Promise<SessionAge[]> {
+    const living: SessionAge[] = []
+    for (let after = 0; ;) {
+      const page = await steps.read(({ sessions }) => sessions.livingOfUser(userId, now, after, SLICE))
+      living.push(...page)
+      if (page.length < SLICE) return living
+      after = page.at(-1)!.seq
+      await nextTurn()
+    }
+  }
+
+  /** Ends in slices what a user has had since before there was a limit, unless it is used meanwhile. Returns what it has ended. */
+  async function trim (userId: UserId, limit: SessionLimit, context: CallContext): Promise<string[]> {
+    const living = await livingOf(userId, context.now)
+    const lastUsedAt = new Map(living.map(age => [age.id, age.lastUsedAt]))
+    const excess = decideLimit(living, limit, context.now)?.ended ?? []
+    const ended: string[] = []
+    for (let i = 0; i < excess.length; i += SLICE) {
+      ended.push(...await step(context, ({ sessions }, end) => {
+        const ids = excess.slice(i, i + SLICE).filter(id => sessions.find(id)?.lastUsedAt === lastUsedAt.get(id))
+        for (const id of ids) end(id)
+        return ids
+      }))
+      await nextTurn()
+    }
+    return ended
+  }
+
   return {
     inProcess: false,
     duties: ['limit', 'label', 'lifetime', 'except', 'possession'],
@@ -82,14 +115,24 @@ export function sqliteStore (pathOrDatabase: string | SqliteDatabase, options: S
 
     async create (session, context) {
       const { now, elapsed, limit } = context
-      return await step(context, ({ sessions, marks }, end) => {
-        if (marks.bars(session.userId, elapsed)) return false
-        const reached = limit === undefined ? null : decideLimit(sessions.ofUser(session.userId), limit, now)
-        if (reached?.kept === false) return reached
-        for (const id of reached?.ended ?? []) end(id)
-        sessions.insert(session)
-        return reached ?? true
-      })
+      const calledAt = performance.now()
+      const trimmed: string[] = []
+      for (;;) {
+        const outcome = await step(context, ({ sessions, marks }, end) => {
+          // The call may have waited for a database that was busy.
+          if (marks.bars(session.userId, elapsed + performance.now() - calledAt)) return false
+          const reached = limit === undefined ? null : decideLimit(sessions.livingOfUser(session.userId, now, 0, limit.max + SLICE), limit, now)
+          if (reached?.kept === false) return reached
+          const ended = reached?.ended ?? []
+          if (ended.length > SLICE) return null
+          for (const id of ended) end(id)
+          sessions.insert(session)
+          return reached ?? true
+        })
+        if (outcome === null) trimmed.push(...await trim(session.userId, limit!, context))
+        else if (outcome === false || trimmed.length === 0) return outcome
+        else return { kept: true, ended: outcome === true ? trimmed : [...trimmed, ...outcome.ended] }
+      }
     },
 
     async rotate (attempt) {

@@ -145,6 +145,33 @@ test('over PGlite', async t => {
     await db.exec('RESET ROLE')
   })
 
+  await t.test('a table or a function that was dropped is made again at boot, or fails it', async t => {
+    const { tablePrefix } = await open()
+    const boot = async (createTables: boolean): Promise<void> => await postgresStore(db, { tablePrefix, createTables }).open!()
+    for (const drop of [`TABLE ${tablePrefix}users`, `FUNCTION ${tablePrefix}keep`]) {
+      await db.exec(`DROP ${drop}`)
+      await t.rejects(boot(false), { code: OPTION_INVALID, message: /are missing/ })
+      await boot(true)
+      await boot(false)
+    }
+  })
+
+  await t.test('a role that lacks one right is told which at boot', async t => {
+    const { tablePrefix } = await open()
+    const all = `${tablePrefix}sessions, ${tablePrefix}users, ${tablePrefix}revocations, ${tablePrefix}meta`
+    await db.exec(`CREATE ROLE half; GRANT USAGE ON SCHEMA public TO half; GRANT SELECT, INSERT, UPDATE, DELETE ON ${all} TO half;
+      REVOKE INSERT, DELETE ON ${tablePrefix}meta FROM half`)
+    t.teardown(() => db.exec('RESET ROLE'))
+    const boot = async (): Promise<void> => {
+      await db.exec('SET ROLE half')
+      await postgresStore(db, { tablePrefix }).open!().finally(() => db.exec('RESET ROLE'))
+    }
+    await boot()
+    await db.exec(`REVOKE DELETE ON ${tablePrefix}sessions FROM half; REVOKE EXECUTE ON FUNCTION ${tablePrefix}tell FROM PUBLIC`)
+    const lacks = `(it lacks DELETE on "public"."${tablePrefix}sessions", EXECUTE on ${tablePrefix}tell).`
+    await t.rejects(boot(), { code: OPTION_INVALID, message: new RegExp(lacks.replace(/[().]/g, '\\$&')) })
+  })
+
   await t.test('a role with only the rights that docs/stores.md names works with tables that were made for it', async t => {
     const { tablePrefix } = await open()
     await db.exec(`

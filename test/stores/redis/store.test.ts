@@ -211,6 +211,18 @@ test('a call is one round trip to the server', { skip: withoutServer }, async t 
   t.strictSame(sent.map(({ command }) => command), calls.map(() => 'evalsha'))
 })
 
+test('sign-ins of one user at a limit take two round trips each, however many come at once', { skip: withoutServer }, async t => {
+  const server = await startRedis(t)
+  const store = redisStore(await server.connect())
+  const creation = { ...CONTEXT, elapsed: 0, limit: { max: 3, whenFull: 'end_oldest' as const } }
+  for (let i = 0; i < 3; i++) await create(store)
+  const sent = await commandsDuring(server, async () => {
+    await Promise.all(Array.from({ length: 150 }, async () => await store.create(sessionOf(store, 'a'), creation)))
+  })
+  t.equal(sent.filter(({ command }) => command === 'evalsha').length, 300)
+  t.equal((await store.list({ userId: 'a', ...CONTEXT })).length, 3)
+})
+
 test('one step ends a session, whether its user is known or not; another step removes it from the index of its user', { skip: withoutServer }, async t => {
   const server = await startRedis(t)
   const client = await server.connect()

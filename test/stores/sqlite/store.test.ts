@@ -5,7 +5,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import Fastify from 'fastify'
 import { test, type Test } from 'tap'
 import { newSession } from '../../../lib/testing/setting.ts'
-import dualToken, { sqliteStore, type SessionStore, type SqliteDatabase, type SqliteStoreOptions } from '../../../lib/index.ts'
+import dualToken, { sqliteStore, type LimitReached, type SessionRecord, type SessionStore, type SqliteDatabase, type SqliteStoreOptions } from '../../../lib/index.ts'
 import { reasonOf } from '../../../lib/stores/sqlite/database.ts'
 import { sqliteSchema } from '../../../lib/stores/sqlite/schema.ts'
 import { createRandom } from '../../../lib/tokens/session-claims.ts'
@@ -244,6 +244,20 @@ test('while the database is busy, one call tries again for all, until it is free
   t.equal(busy, -20, 'three in vain, and then each once')
 })
 
+test('a sign-in that waited for a busy database began before a revokeUser that came meanwhile', async t => {
+  const database = open(t)
+  const other = sqliteStore(database)
+  await other.open!()
+  let isBusy = false
+  const store = sqliteStore(failing(database, () => isBusy ? Object.assign(new Error('database is locked'), { code: 'SQLITE_BUSY' }) : null))
+  await create(store, 'b')
+  isBusy = true
+  const creating = store.create(newSession('a', NOW), { ...CONTEXT, elapsed: 0 })
+  await other.revokeUser({ userId: 'a', ...CONTEXT })
+  isBusy = false
+  t.equal(await creating, false)
+})
+
 test('a database that stays busy is given up after a while, and every call is settled', async t => {
   let [moment, isBusy] = [1000, false]
   t.intercept(performance, 'now', { value: () => moment })
@@ -342,10 +356,60 @@ test('revokeUser ends a long list in slices, and spares who signs in meanwhile',
   const spared = sessions[300]!
   const ending = store.revokeUser({ userId: 'a', except: spared.id, ...CONTEXT })
   const meanwhile = newSession('a', NOW)
+  await until(() => count(database, 'revocations') > 0)
   t.equal(await store.create(meanwhile, { ...CONTEXT, elapsed: 0 }), true)
   const ended = await ending
   t.strictSame([...ended].sort(), sessions.filter(session => session !== spared).map(({ id }) => id).sort())
   t.strictSame((await store.list({ userId: 'a', ...CONTEXT })).map(({ id }) => id).sort(), [spared.id, meanwhile.id].sort())
+})
+
+test('a limit that comes after many sessions ends them in slices, and spares what is used meanwhile', async t => {
+  const database = open(t)
+  const told = watched(database)
+  const store = sqliteStore(told.database, { synchronous: 'normal' })
+  const heard: string[] = []
+  store.subscribe!(ids => heard.push(...ids))
+  const sessions: SessionRecord[] = []
+  for (let i = 0; i < 750; i++) sessions.push(await create(store, 'a', { lastUsedAt: NOW + i }))
+  await create(store, 'b')
+  const before = told.statements.length
+  const creation = { ...CONTEXT, elapsed: 0, limit: { max: 2, whenFull: 'end_oldest' as const } }
+  const created = newSession('a', NOW, { lastUsedAt: NOW + 1000 })
+  const creating = store.create(created, creation)
+  const used = sessions[600]!
+  await until(() => count(database, 'revocations') > 0)
+  await store.confirm({ sessionId: used.id, generation: 0, ...CONTEXT, now: NOW + 900 })
+  const reached = await creating as LimitReached
+  const ended = sessions.filter(session => session !== used).map(({ id }) => id)
+  t.strictSame([reached.kept, [...reached.ended].sort()], [true, [...ended].sort()])
+  t.strictSame([...heard].sort(), [...ended].sort())
+  t.strictSame((await store.list({ userId: 'a', ...CONTEXT })).map(({ id }) => id).sort(), [used.id, created.id].sort())
+  const deletes = told.statements.slice(before).join('\n').split('BEGIN IMMEDIATE').map(step => step.split('DELETE FROM dual_token_sessions WHERE id').length - 1)
+  t.ok(Math.max(...deletes) <= 250, 'no step ends more than a slice')
+})
+
+test('a limit reads no more of a user than it needs: a refusal does not depend on how many there are', async t => {
+  const database = open(t)
+  const rows: number[] = []
+  const store = sqliteStore({
+    exec: sql => database.exec(sql),
+    prepare (sql) {
+      const statement = database.prepare(sql)
+      return {
+        get: (...values) => statement.get(...values),
+        run: (...values) => statement.run(...values),
+        all (...values) {
+          const all = statement.all(...values)
+          rows.push(all.length)
+          return all
+        }
+      }
+    }
+  }, { synchronous: 'normal' })
+  for (let i = 0; i < 600; i++) await create(store)
+  const refused = await store.create(newSession('a', NOW), { ...CONTEXT, elapsed: 0, limit: { max: 2, whenFull: 'refuse' } })
+  t.strictSame(refused, { kept: false, ended: [] })
+  t.strictSame(rows, [252])
 })
 
 test('a clock that stepped forward and back has made the feed forget too much: it begins anew', async t => {
