@@ -388,6 +388,33 @@ test('a limit that comes after many sessions ends them in slices, and spares wha
   t.ok(Math.max(...deletes) <= 250, 'no step ends more than a slice')
 })
 
+test('of a user who has too many, another process may have ended them meanwhile', async t => {
+  for (const doesEnd of [false, true]) {
+    const database = open(t)
+    let reads = 0
+    const store = sqliteStore({
+      exec: sql => database.exec(sql),
+      prepare (sql) {
+        const statement = database.prepare(sql)
+        if (!sql.includes('+expires_at')) return statement
+        return {
+          get: (...values) => statement.get(...values),
+          run: (...values) => statement.run(...values),
+          all (...values) {
+            reads++
+            if (doesEnd && reads === 2) database.exec('DELETE FROM dual_token_sessions WHERE seq > 1')
+            return statement.all(...values)
+          }
+        }
+      }
+    }, { synchronous: 'normal' })
+    for (let i = 0; i < 300; i++) await create(store)
+    const reached = await store.create(newSession('a', NOW), { ...CONTEXT, elapsed: 0, limit: { max: 2, whenFull: 'end_oldest' } })
+    t.equal(doesEnd ? reached : (reached as LimitReached).ended.length, doesEnd || 299)
+    t.equal((await store.list({ userId: 'a', ...CONTEXT })).length, 2)
+  }
+})
+
 test('a limit reads no more of a user than it needs: a refusal does not depend on how many there are', async t => {
   const database = open(t)
   const rows: number[] = []
