@@ -63,10 +63,10 @@ async function registerDualToken (fastify: FastifyInstance, options: DualTokenOp
   const jar = cookies && createCookieJar(cookies, settings.now)
   const locate = createLocate(extract, jar)
   const authentication = createAuthentication(verify, locate)
-  const { slot, hook, verdictOf, isByCookie, signInEnds } = authentication
+  const { slot, hook, verdictOf, verdictNow, isByCookie, signInEnds } = authentication
   const guards = createGuards(authentication, createRefusal, settings)
   const { loginRequired, refreshRequired } = guards
-  const createGuard = createGuardFactory({ verdictOf, loginRequired, createRefusal, settings })
+  const createGuard = createGuardFactory({ verdictNow, loginRequired, createRefusal, settings })
 
   if (!fastify.hasRequestDecorator('user')) fastify.decorateRequest('user', null)
   fastify.decorateRequest(slot, null)

@@ -20,6 +20,8 @@ export interface Accepted {
   readonly refusal: null
   readonly from: number
   readonly until: number
+  /** Its text. */
+  readonly token: string
 }
 
 export interface Refused {
