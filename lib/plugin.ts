@@ -57,7 +57,7 @@ async function registerDualToken (fastify: FastifyInstance, options: DualTokenOp
   const possession = sessions && createPossession({ settings: sessions.settings.possession, ring, now: settings.now, createRefusal })
   const verify: Verify = sessions === null ? verifyToken : token => sessions.check(verifyToken(token))
   const signIn = createSignIn({ settings, issue, sessions, createRefusal })
-  const refresh = createRefresh({ settings, issue, sessions, possession, createRefusal })
+  const refresh = createRefresh({ settings, issue, verifyToken, sessions, possession, createRefusal })
   const reauthenticate = createReauthenticate({ settings, issue, sessions })
 
   const jar = cookies && createCookieJar(cookies, settings.now)

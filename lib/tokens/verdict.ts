@@ -1,6 +1,6 @@
 // The verdict on a request or a token: verified claims, or the reason for a refusal.
 import type { RefusalSuffix } from '../errors.ts'
-import type { Claims } from './types.ts'
+import type { Claims, RefreshClaims } from './types.ts'
 
 /**
  * Why there are no claims. With sessions: REVOKED, the session has ended; UNAVAILABLE, the feed cannot tell. With cookies: FOREIGN, nothing
@@ -23,6 +23,9 @@ export interface Accepted {
   /** Its text. */
   readonly token: string
 }
+
+/** A verified refresh token. */
+export type AcceptedRefresh = Accepted & { readonly claims: RefreshClaims }
 
 export interface Refused {
   readonly claims: null
