@@ -53,7 +53,7 @@ export async function simulate (scale: Scale, seconds: number): Promise<Figures>
   function use ({ userId, session: { sid, gen, now } }: Holder): void {
     const iat = Math.floor(now / 1000)
     const exp = iat + scale.accessLifetime
-    const verdict = { claims: { user_id: userId, sid, gen, refresh: false, iat, exp }, refusal: null, from: iat, until: exp } as const
+    const verdict = { claims: { user_id: userId, sid, gen, refresh: false, iat, exp }, refusal: null, from: iat, until: exp, token: '' } as const
     strictEqual(anyNode().check(verdict).refusal, null)
   }
 

@@ -57,16 +57,16 @@ async function registerDualToken (fastify: FastifyInstance, options: DualTokenOp
   const possession = sessions && createPossession({ settings: sessions.settings.possession, ring, now: settings.now, createRefusal })
   const verify: Verify = sessions === null ? verifyToken : token => sessions.check(verifyToken(token))
   const signIn = createSignIn({ settings, issue, sessions, createRefusal })
-  const refresh = createRefresh({ settings, issue, sessions, possession, createRefusal })
+  const refresh = createRefresh({ settings, issue, verifyToken, sessions, possession, createRefusal })
   const reauthenticate = createReauthenticate({ settings, issue, sessions })
 
   const jar = cookies && createCookieJar(cookies, settings.now)
   const locate = createLocate(extract, jar)
   const authentication = createAuthentication(verify, locate)
-  const { slot, hook, verdictOf, isByCookie, signInEnds } = authentication
+  const { slot, hook, verdictOf, verdictNow, isByCookie, signInEnds } = authentication
   const guards = createGuards(authentication, createRefusal, settings)
   const { loginRequired, refreshRequired } = guards
-  const createGuard = createGuardFactory({ verdictOf, loginRequired, createRefusal, settings })
+  const createGuard = createGuardFactory({ verdictNow, loginRequired, createRefusal, settings })
 
   if (!fastify.hasRequestDecorator('user')) fastify.decorateRequest('user', null)
   fastify.decorateRequest(slot, null)

@@ -17,6 +17,8 @@ export interface Authentication {
   readonly slot: symbol
   readonly hook: onRequestHookHandler
   readonly verdictOf: VerdictOf
+  /** The verdict as of now: for guards, which may run long after the headers of a request have come. */
+  readonly verdictNow: VerdictOf
   /** Whether a cookie brought a good token of that kind. */
   readonly isByCookie: (request: GuardedRequest, kind: TokenKind) => boolean
   /** The expiry of the good refresh token that a cookie brought, in epoch seconds; undefined when there is none. */
@@ -63,6 +65,14 @@ export function createAuthentication (verify: Verify, locate: Locate | null = nu
     return verdict
   }
 
+  /** Only the body of a request can be long in coming, and those of GET and HEAD are not read. Meanwhile a token may expire, or its session end. */
+  function verdictNow (request: GuardedRequest, kind?: TokenKind): Verdict {
+    const verdict = verdictOf(request, kind)
+    // Fastify hands guards its whole request; the type of guards leaves out what depends on its generics.
+    const { method } = request as FastifyRequest
+    return verdict.claims === null || method === 'GET' || method === 'HEAD' ? verdict : verify(verdict.token)
+  }
+
   function isByCookie (request: Carrier, kind: TokenKind): boolean {
     return request[cookieSlot]?.includes(kind) === true
   }
@@ -84,7 +94,7 @@ export function createAuthentication (verify: Verify, locate: Locate | null = nu
     done()
   }
 
-  return { slot, hook, verdictOf, isByCookie, signInEnds, show }
+  return { slot, hook, verdictOf, verdictNow, isByCookie, signInEnds, show }
 }
 
 /** By themselves, shared caches respect only Authorization (RFC 9111 section 3.5). A handler may replace this header. */

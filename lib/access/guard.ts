@@ -16,7 +16,7 @@ export interface GuardRules {
 }
 
 export interface GuardParts {
-  readonly verdictOf: Authentication['verdictOf']
+  readonly verdictNow: Authentication['verdictNow']
   readonly loginRequired: Guard
   readonly createRefusal: CreateRefusal
   readonly settings: GuardFactorySettings
@@ -33,7 +33,7 @@ interface GuardFactorySettings extends GuardSettings {
 export type CreateGuard = (rules: GuardRules) => Guard
 
 /** Each guard builds its closures and the headers of its refusals once; a request that passes allocates nothing. */
-export function createGuardFactory ({ verdictOf, loginRequired, createRefusal, settings }: GuardParts): CreateGuard {
+export function createGuardFactory ({ verdictNow, loginRequired, createRefusal, settings }: GuardParts): CreateGuard {
   const { realm, skew, now } = settings
   const describeLogin = describeAccess(settings)
 
@@ -44,7 +44,7 @@ export function createGuardFactory ({ verdictOf, loginRequired, createRefusal, s
     const refuseAge = createRefusalWith(realm, 'ACCESS_NOT_FRESH', String(maxAge))
 
     const guard: Guard = (request, _reply, done) => {
-      const { claims, refusal } = verdictOf(request)
+      const { claims, refusal } = verdictNow(request)
       if (claims === null || claims.refresh) return done(refuseAccess(refusal, createRefusal))
       // Before the age, so that nobody signs in again for a route outside their scopes.
       if (scopes !== null && !hasScopes(claims, scopes)) return done(refuseScope('scope'))

@@ -29,21 +29,20 @@ export interface GuardSettings {
 /** What an imported guard knows where no plugin is registered. */
 const ALONE: GuardSettings = { sessions: null, cookies: null }
 
-export function createGuards ({ verdictOf, show }: Authentication, createRefusal: CreateRefusal, settings: GuardSettings): Guards {
+export function createGuards ({ verdictOf, verdictNow, show }: Authentication, createRefusal: CreateRefusal, settings: GuardSettings): Guards {
   const guards: Guards = {
     loginRequired (request, _reply, done) {
-      const { claims, refusal } = verdictOf(request)
+      const { claims, refusal } = verdictNow(request)
       if (claims === null || claims.refresh) return done(refuseAccess(refusal, createRefusal))
       done()
     },
 
     refreshRequired (request, reply, done) {
-      const verdict = verdictOf(request, 'refresh')
-      const { claims, refusal } = verdict
+      const { claims, refusal } = verdictNow(request, 'refresh')
       if (claims === null) return done(createRefusal(suffixOf('REFRESH', refusal.kind), refusal.reason))
       if (!claims.refresh) return done(createRefusal('REFRESH_IS_ACCESS'))
       // The hook has looked for an access token, which is in another cookie, or absent.
-      if (verdict !== verdictOf(request)) show(request, reply, 'refresh')
+      if (verdictOf(request, 'refresh') !== verdictOf(request)) show(request, reply, 'refresh')
       done()
     }
   }

@@ -20,7 +20,7 @@ import type { DualToken, IssueOptions, SessionTokenOptions } from './types.ts'
 import { mustHaveDuty } from '../sessions/duties.ts'
 import { isSessionId } from '../tokens/session-claims.ts'
 import { readUserId } from '../tokens/user.ts'
-import { suffixOf, type Verdict } from '../tokens/verdict.ts'
+import { suffixOf, type AcceptedRefresh, type Verdict } from '../tokens/verdict.ts'
 import type { Verify } from '../tokens/verify.ts'
 
 export interface DualTokenParts {
@@ -127,10 +127,11 @@ export function createDualToken (parts: DualTokenParts): DualToken {
       const { loadUser, proof } = options
       mustBeRequest(proof, 'refreshTokens')
       if (loadUser !== undefined && typeof loadUser !== 'function') throw createFault('OPTION_INVALID', 'Option loadUser must be a function.')
-      const { claims, refusal } = verifyCopy(refreshToken)
+      const verdict = verifyCopy(refreshToken)
+      const { claims, refusal } = verdict
       if (claims === null) throw createRefusal(suffixOf('REFRESH', refusal.kind), refusal.reason)
       if (!claims.refresh) throw createRefusal('REFRESH_IS_ACCESS')
-      return await refresh(claims, readClient(options), { loadUser, proof })
+      return await refresh(verdict as AcceptedRefresh, readClient(options), { loadUser, proof })
     },
 
     async listSessions (id) {

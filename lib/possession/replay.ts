@@ -2,21 +2,26 @@
 import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 
+/** Who has made a proof: the owner of a session that is bound to the key, or anybody. */
+export type ProofSource = 'owner' | 'anybody'
+
 /** Whether a proof is used again. It remembers the proof until it is no longer fresh; both moments are epoch seconds. */
-export type IsReplayed = (thumbprint: string, id: string, now: number, freshUntil: number) => boolean
+export type IsReplayed = (thumbprint: string, id: string, now: number, freshUntil: number, source: ProofSource) => boolean
 
-/** @param max how many proofs are remembered; when there are more, the oldest is forgotten */
+/** @param max how many proofs of each source are remembered; when there are more, the oldest is forgotten: strangers push out only each other's */
 export function createIsReplayed (max = 50_000): IsReplayed {
-  // Created with the first proof, because it takes all its memory at once.
-  let seen: LRUCache<string, number> | undefined
+  const seen: Partial<Record<ProofSource, LRUCache<string, number>>> = {}
 
-  return function isReplayed (thumbprint, id, now, freshUntil) {
-    seen ??= new LRUCache({ max })
+  return function isReplayed (thumbprint, id, now, freshUntil, source) {
     // A client chooses its ids freely, so an id counts only for its own key, and is kept as a hash.
     const name = createHash('sha256').update(`${thumbprint} ${id}`).digest('base64url')
-    const until = seen.peek(name)
-    if (until !== undefined && now <= until) return true
-    seen.set(name, freshUntil)
+    for (const memory of Object.values(seen)) {
+      const until = memory.peek(name)
+      if (until !== undefined && now <= until) return true
+    }
+    // Made with the first proof, because it takes its memory at once.
+    seen[source] ??= new LRUCache({ max })
+    seen[source].set(name, freshUntil)
     return false
   }
 }

@@ -7,8 +7,7 @@ import type { RouteSettings } from '../options/routes.ts'
 import { clientOf } from '../sessions/client.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import { copyOf } from '../tokens/split.ts'
-import type { RefreshClaims } from '../tokens/types.ts'
-import { suffixOf } from '../tokens/verdict.ts'
+import { suffixOf, type AcceptedRefresh } from '../tokens/verdict.ts'
 import type { Verify } from '../tokens/verify.ts'
 import { createUnsupportedGrant } from './oauth-errors.ts'
 import { CONSUMES, isForm, parametersOf, requireParameter } from './oauth-parameters.ts'
@@ -63,21 +62,21 @@ export function addTokenRoute (fastify: FastifyInstance, routes: RouteSettings, 
     const parameters = parametersOf(request)
     const grantType = isForm(request) ? requireParameter(parameters, 'grant_type') : parameters('grant_type') ?? GRANT_TYPE
     if (grantType !== GRANT_TYPE) throw createUnsupportedGrant()
-    const presented = copyOf(requireParameter(parameters, 'refresh_token'))
+    const presented = accept(copyOf(requireParameter(parameters, 'refresh_token')))
 
-    const claims = claimsOf(presented)
-    request.user = claims
-    const { token, ...rest } = await refresh(claims, clientOf(request), { request })
+    request.user = presented.claims
+    const { token, ...rest } = await refresh(presented, clientOf(request), { request })
     const scope = scopeOf(token)
-    return reply.send({ access_token: token, refresh_token: presented, ...rest, ...(scope !== null && { scope }) })
+    return reply.send({ access_token: token, refresh_token: presented.token, ...rest, ...(scope !== null && { scope }) })
   })
 
   /** Refuses what `refreshRequired` refuses. */
-  function claimsOf (token: string): RefreshClaims {
-    const { claims, refusal } = verify(token)
+  function accept (token: string): AcceptedRefresh {
+    const verdict = verify(token)
+    const { claims, refusal } = verdict
     if (claims === null) throw createRefusal(suffixOf('REFRESH', refusal.kind), refusal.reason)
     if (!claims.refresh) throw createRefusal('REFRESH_IS_ACCESS')
-    return claims
+    return verdict as AcceptedRefresh
   }
 }
 

@@ -1,4 +1,4 @@
-// The claims of a verified refresh token → new tokens, for the user as of now.
+// A verified refresh token → new tokens, for the user as of now.
 import type { FastifyRequest } from 'fastify'
 import { createFault, type CreateRefusal, type DualTokenError } from '../errors.ts'
 import type { Issue } from '../tokens/issue.ts'
@@ -10,9 +10,11 @@ import type { Sessions } from '../sessions/sessions.ts'
 import { sessionOf } from '../tokens/session-claims.ts'
 import type { AccessReply, LoadUser, RefreshClaims, UserId } from '../tokens/types.ts'
 import { claimsOf, isNobody, userIdOf, type UserClaims } from '../tokens/user.ts'
+import { suffixOf, type AcceptedRefresh } from '../tokens/verdict.ts'
+import type { Verify } from '../tokens/verify.ts'
 
 /** Rejects with a `REFRESH_…` or `PROOF_…` refusal, `STORE_UNAVAILABLE`, `USER_INVALID` or what `loadUser` rejects with. */
-export type Refresh = (claims: RefreshClaims, client: Client, options: LoadOptions) => Promise<AccessReply>
+export type Refresh = (presented: AcceptedRefresh, client: Client, options: LoadOptions) => Promise<AccessReply>
 
 export interface LoadOptions {
   readonly request?: FastifyRequest | undefined
@@ -25,17 +27,20 @@ export interface LoadOptions {
 export interface RefreshParts {
   readonly settings: Settings
   readonly issue: Issue
+  /** Does not look at the session. */
+  readonly verifyToken: Verify
   readonly sessions: Sessions | null
   /** Null without sessions. */
   readonly possession: Possession | null
   readonly createRefusal: CreateRefusal
 }
 
-export function createRefresh ({ settings: { userIdClaim, reservedClaims, routes }, issue, sessions, possession, createRefusal }: RefreshParts): Refresh {
+export function createRefresh ({ settings, issue, verifyToken, sessions, possession, createRefusal }: RefreshParts): Refresh {
+  const { userIdClaim, reservedClaims, routes } = settings
   const idAlone = (userId: UserId): object => ({ [userIdClaim]: userId })
 
   // Verifies the proof first, so that a thief cannot cause a user to be loaded. Loads the user before the rotation, so that a failure uses nothing up.
-  return async function refresh (presented, client, { request, proof = request, loadUser = routes?.loadUser ?? idAlone }) {
+  return async function refresh ({ claims: presented, token }, client, { request, proof = request, loadUser = routes?.loadUser ?? idAlone }) {
     const userId = userIdOf(presented, userIdClaim)
     const proven = await proveKey(presented, proof, { userId, ip: client.ip })
     const user = await loadUser(userId, request)
@@ -44,6 +49,9 @@ export function createRefresh ({ settings: { userIdClaim, reservedClaims, routes
       throw createRefusal('REFRESH_USER_GONE')
     }
     const claims = sameUser(user, userId)
+    // Its key may have been removed meanwhile: what that key has signed must not be exchanged for a token of the next one.
+    const { refusal } = verifyToken(token)
+    if (refusal !== null) throw createRefusal(suffixOf('REFRESH', refusal.kind), refusal.reason)
     if (sessions === null) return issue(claims, false, null, { authTime: authTimeOf(presented) })
 
     const session = await sessions.rotate(presented, userId, client, proven)

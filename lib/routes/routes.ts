@@ -19,7 +19,7 @@ import { readLabel } from '../sessions/label.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import type { SignIn } from './sign-in.ts'
 import { addClearCookiesRoute, addSignOutRoute, type SignOutParts } from './sign-out.ts'
-import type { RefreshClaims } from '../tokens/types.ts'
+import type { AcceptedRefresh } from '../tokens/verdict.ts'
 import type { Authentication } from '../access/authenticate.ts'
 import type { Guard } from '../access/types.ts'
 import { isNobody } from '../tokens/user.ts'
@@ -117,8 +117,8 @@ function addRefreshRoute (fastify: FastifyInstance, routes: RouteSettings, parts
   ignoreBodies(fastify, parts.parsesBodies)
   fastify.put(routes.path, options, async (request, reply) => {
     // Reads the guard's own verdict, because any hook may overwrite `request.user`.
-    const claims = verdictOf(request, 'refresh').claims as RefreshClaims
-    const tokens = await refresh(claims, clientOf(request), { request })
-    return await replyTokens(request, reply, tokens, { byCookie: isByCookie(request, 'refresh'), signInEnds: claims.exp })
+    const presented = verdictOf(request, 'refresh') as AcceptedRefresh
+    const tokens = await refresh(presented, clientOf(request), { request })
+    return await replyTokens(request, reply, tokens, { byCookie: isByCookie(request, 'refresh'), signInEnds: presented.claims.exp })
   })
 }

@@ -61,10 +61,11 @@ export function createFeed (settings: SessionSettings, now: () => number, callSt
     }
   }
 
+  /** Before the clock stepped back, the sweep may have forgotten too much, so tokens issued until now are no longer trusted. */
   function noticeStep (): void {
     const moment = now()
-    // Before the clock stepped back, the sweep may have forgotten too much, so tokens issued until now are no longer trusted.
-    if (moment < sweptAt - SKEW) since = Math.max(since, Math.ceil(moment / 1000))
+    if (!(moment < sweptAt - SKEW)) return
+    since = Math.max(since, Math.ceil(moment / 1000))
     sweptAt = moment
   }
 
@@ -105,6 +106,7 @@ export function createFeed (settings: SessionSettings, now: () => number, callSt
     }
     fresh = startedAt
     noticeStep()
+    sweptAt = now()
     sweep()
     lost.run()
     return true
@@ -159,7 +161,12 @@ export function createFeed (settings: SessionSettings, now: () => number, callSt
 
     add,
     isRevoked: sessionId => revoked.has(sessionId),
-    remembersSince: () => since,
+
+    // Notices a step at once, because the next read of the feed may be far.
+    remembersSince () {
+      noticeStep()
+      return since
+    },
 
     isStale () {
       const isOld = isTooOld(ageByProcess())

@@ -2,7 +2,7 @@
 import { hasSessionClaims } from './session-claims.ts'
 import type { Claims } from './types.ts'
 import { isUserId } from './user.ts'
-import { refused, type Verdict } from './verdict.ts'
+import { refused, type Accepted, type Refused } from './verdict.ts'
 
 const EXPIRED = refused('EXPIRED', 'expired')
 const NOT_AN_OBJECT = refused('INVALID', 'payload is not an object in UTF-8')
@@ -33,8 +33,11 @@ export interface ClaimSettings {
   readonly sessions: object | null
 }
 
+/** The verdict on a token, whose text it does not know. */
+export type ClaimsVerdict = Omit<Accepted, 'token'> | Refused
+
 /** Validates a payload (null: not an object) as of `now`, in epoch seconds; with `now` null it ignores the time. */
-export type ValidateClaims = (payload: Payload | null, now: number | null) => Verdict
+export type ValidateClaims = (payload: Payload | null, now: number | null) => ClaimsVerdict
 
 export function createValidateClaims (settings: ClaimSettings): ValidateClaims {
   const { accessLifetime, refreshLifetime, clockTolerance, skew, issuer, audience, userIdClaim, sessions } = settings

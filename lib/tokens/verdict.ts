@@ -1,6 +1,6 @@
 // The verdict on a request or a token: verified claims, or the reason for a refusal.
 import type { RefusalSuffix } from '../errors.ts'
-import type { Claims } from './types.ts'
+import type { Claims, RefreshClaims } from './types.ts'
 
 /**
  * Why there are no claims. With sessions: REVOKED, the session has ended; UNAVAILABLE, the feed cannot tell. With cookies: FOREIGN, nothing
@@ -20,7 +20,12 @@ export interface Accepted {
   readonly refusal: null
   readonly from: number
   readonly until: number
+  /** Its text. */
+  readonly token: string
 }
+
+/** A verified refresh token. */
+export type AcceptedRefresh = Accepted & { readonly claims: RefreshClaims }
 
 export interface Refused {
   readonly claims: null

@@ -1,6 +1,6 @@
 // Token text → a verdict. The order is fixed: length, cache, shape, header, signature, claims.
 import { LRUCache } from 'lru-cache'
-import type { ValidateClaims } from './claims.ts'
+import type { ClaimsVerdict, ValidateClaims } from './claims.ts'
 import type { KeyRing } from '../keys/ring.ts'
 import { parseSegment } from '../keys/segment.ts'
 import { MAX_TOKEN_LENGTH, split } from './split.ts'
@@ -58,7 +58,7 @@ export function createVerify (settings: VerifySettings, ring: KeyRing, validateC
     const { header, payload, signature, input } = segments
     try {
       for (const key of ring.keysFor(header)) {
-        if (key.verifySignature(input, signature)) return validateClaims(parseSegment(payload), now)
+        if (key.verifySignature(input, signature)) return verdictOn(token, validateClaims(parseSegment(payload), now))
       }
       return BAD_SIGNATURE
     } catch {
@@ -66,4 +66,8 @@ export function createVerify (settings: VerifySettings, ring: KeyRing, validateC
       return NOT_JSON
     }
   }
+}
+
+function verdictOn (token: string, verdict: ClaimsVerdict): Verdict {
+  return verdict.claims === null ? verdict : { ...verdict, token }
 }

@@ -6,7 +6,7 @@ import { refused, type Accepted } from '../../lib/tokens/verdict.ts'
 import { bearer, createApp } from '../support/app.ts'
 import { accessClaims, accessToken, mint, NOW, refreshToken } from '../support/tokens.ts'
 
-const GOOD: Accepted = { claims: { user_id: 7, refresh: false, exp: NOW + 60 }, refusal: null, from: NOW, until: NOW + 60 }
+const GOOD: Accepted = { claims: { user_id: 7, refresh: false, exp: NOW + 60 }, refusal: null, from: NOW, until: NOW + 60, token: 'good' }
 const BAD = refused('INVALID', 'signature')
 
 function requestWith (headers: GuardedRequest['headers']): GuardedRequest {

@@ -212,7 +212,7 @@ test('a request that passes allocates nothing: no claim is split or copied, and 
     get: (target, name) => { reads.push(String(name)); return Reflect.get(target, name) }
   }) as unknown as AccessClaims
   const createGuard = createGuardFactory({
-    verdictOf: () => ({ claims, refusal: null, from: 0, until: NOW + 60 }),
+    verdictNow: () => ({ claims, refusal: null, from: 0, until: NOW + 60, token: 'good' }),
     loginRequired: (_request, _reply, done) => done(),
     createRefusal: createRefusals(undefined),
     settings: { sessions: null, cookies: null, realm: undefined, skew: 60, now: () => NOW * 1000 }

@@ -210,7 +210,10 @@ test('login CSRF: no foreign page signs its visitor in', async t => {
 /** The steps as the plugin puts them together, with another proof. */
 async function createWithProof (t: Test, proves: boolean | undefined): Promise<FastifyInstance> {
   const jar = createCookieJar(readCookies({ access: true }), createClock().now)
-  const accept = (token: string): Accepted => ({ claims: (token === 'refresh' ? refreshClaims() : accessClaims()) as unknown as Accepted['claims'], refusal: null, from: 0, until: Infinity })
+  const accept = (token: string): Accepted => {
+    const claims = token === 'refresh' ? refreshClaims() : accessClaims()
+    return { claims: claims as unknown as Accepted['claims'], refusal: null, from: 0, until: Infinity, token }
+  }
   const authentication = createAuthentication(accept, createLocate(null, proves === undefined ? jar : { ...jar, isOwnPage: () => proves }))
   const { slot, hook } = authentication
   const guards = createGuards(authentication, createRefusals(undefined), { sessions: null, cookies: null })

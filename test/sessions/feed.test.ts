@@ -442,6 +442,7 @@ test('when the plugin\'s clock has stepped back, what may have been forgotten me
   t.equal(feed.isRevoked('a'), false)
   t.equal(feed.remembersSince(), NOW - 60)
   time.moments.plugin = (NOW + 5) * 1000
+  t.equal(feed.remembersSince(), NOW + 5, 'at once, before the next read')
   await time.fire()
   t.equal(feed.remembersSince(), NOW + 5)
   time.moments.plugin -= 5000

@@ -1,15 +1,14 @@
 import { test } from 'tap'
-import { createValidateClaims } from '../../lib/tokens/claims.ts'
+import { createValidateClaims, type ClaimsVerdict } from '../../lib/tokens/claims.ts'
 import { resolveOptions } from '../../lib/options/resolve.ts'
-import type { Verdict } from '../../lib/tokens/verdict.ts'
 import { ACCESS_LIFETIME, accessClaims, NOW, type Payload, REFRESH_LIFETIME, refreshClaims, SECRET } from '../support/tokens.ts'
 
-function judgeWith (options: Record<string, unknown> = {}): (payload: Payload | null, now?: number) => Verdict {
+function judgeWith (options: Record<string, unknown> = {}): (payload: Payload | null, now?: number) => ClaimsVerdict {
   const judge = createValidateClaims(resolveOptions({ secret: SECRET, ...options }))
   return (payload, now = NOW) => judge(payload, now)
 }
 
-function outcome ({ claims, refusal }: Verdict): string {
+function outcome ({ claims, refusal }: ClaimsVerdict): string {
   return claims === null ? `${refusal.kind} ${refusal.reason}` : 'good'
 }
 
