@@ -113,7 +113,7 @@ test('the pages of the example server with cookies', { skip: withoutBrowser }, a
     await says('live-reply', 'GET /picture → loaded')
     t.equal(await page.getByAltText('A picture that only a user may see').evaluate(picture => Reflect.get(picture, 'naturalWidth')), 88)
     await press('Sign out')
-    await says('use-reply', 'DELETE /authorizations → 204', 'which no script could')
+    await says('use-reply', 'DELETE /authorizations → 204', 'which no script can do')
     t.strictSame(await cookieNames(context), [])
     await press('Call GET /me')
     await says('use-reply', '401')
