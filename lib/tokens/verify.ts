@@ -69,5 +69,8 @@ export function createVerify (settings: VerifySettings, ring: KeyRing, validateC
 }
 
 function verdictOn (token: string, verdict: ClaimsVerdict): Verdict {
-  return verdict.claims === null ? verdict : { ...verdict, token }
+  if (verdict.claims === null) return verdict
+  const { claims, from, until } = verdict
+  // Not a spread, which costs a sixth of a verification.
+  return { claims, refusal: null, from, until, token }
 }
