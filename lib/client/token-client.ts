@@ -50,7 +50,7 @@ export function createTokenClient (options: TokenClientOptions): TokenClient {
     const tokens = await store(null)
     if (!tokens) return
     const { reply, code } = await authorize('DELETE', tokens.token)
-    // Without sessions there is none to end: the route is missing or, with cookies, only deletes the cookies of a page.
+    // A server without sessions has nothing to end: it has no such route or, with cookies, one that only deletes the cookies of a page.
     if (![204, 401, 404].includes(reply.status) && code !== 'FST_DUAL_TOKEN_CROSS_ORIGIN') throw new AuthorizationError(reply.status, code)
   }
 

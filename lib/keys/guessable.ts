@@ -10,16 +10,16 @@ const ROWS = [
 const RUN = 4
 
 const WORDS = `
-  a access admin all an and any anybody anything api app application are at auth authentication authorization backend bad bar base64 baz be best better bit
-  bits byte bytes by can change changed changeit changeme changethis char character characters chars client com company complex complicated config cookie
-  default demo dev development digits do domain dont dummy encoded encryption enter env environment ever everybody example express extra fake fallback
-  fastify file fill foo for from generate generated goes good guess guessed has hash have hello here hex hidden hide hmac hs256 hs512 i id in insecure insert is
-  it json just keep key keys knows least length letters like local localhost long longer lorem enough enough master me min minimum more must my mysecret name never new
-  node nobody not number numbers of on one only openssl or our output own pass passphrase passwd password phrase placeholder please private prod production project purpose purposes public put
-  rand random randomly real really refresh replace root safe sample secret secretkey secrets secure security server service session set sha256 should sign
-  signature signing simple site share some someone something string strong super duper temp temporary test testing text than that the this to todo token tokens top tutorial
-  two ultra unique unsafe update use user using value very web website will with work world xxx you your
-  32 64 123 128 256 512 1234 12345 123456 2023 2024 2025 2026
+  a access admin all an and any anybody anything api app application are at auth authentication authorization backend bad bar base64 baz be best
+  better bit bits byte bytes by can change changed changeit changeme changethis char character characters chars client com company complex complicated
+  config cookie default demo dev development digits do domain dont dummy encoded encryption enter env environment ever everybody example express extra
+  fake fallback fastify file fill foo for from generate generated goes good guess guessed has hash have hello here hex hidden hide hmac hs256 hs512 i
+  id in insecure insert is it json just keep key keys knows least length letters like local localhost long longer lorem enough enough master me min
+  minimum more must my mysecret name never new node nobody not number numbers of on one only openssl or our output own pass passphrase passwd password
+  phrase placeholder please private prod production project purpose purposes public put rand random randomly real really refresh replace root safe
+  sample secret secretkey secrets secure security server service session set sha256 should sign signature signing simple site share some someone
+  something string strong super duper temp temporary test testing text than that the this to todo token tokens top tutorial two ultra unique unsafe
+  update use user using value very web website will with work world xxx you your 32 64 123 128 256 512 1234 12345 123456 2023 2024 2025 2026
 `.trim().split(/\s+/)
 
 /** The share of words or runs that makes a text easy to guess. */

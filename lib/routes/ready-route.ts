@@ -116,7 +116,10 @@ export function ignoreBodies (fastify: FastifyInstance, parseJson: boolean): voi
   fastify.removeAllContentTypeParsers()
   if (parseJson) {
     const parse = fastify.getDefaultJsonParser('error', 'error')
-    fastify.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => body === '' ? done(null) : parse(request, body, done))
+    fastify.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
+      if (body === '') done(null)
+      else parse(request, body, done)
+    })
   }
   fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, _body, done) => done(null))
   fastify.addHook('preParsing', (request, _reply, _payload, done) => {

@@ -60,7 +60,8 @@ export function createRoutes (routes: RouteSettings, parts: RouteParts): Fastify
 
 type ReplyingParts = RouteParts & { readonly replyTokens: ReplyTokens }
 
-function addLoginRoute (fastify: FastifyInstance, routes: RouteSettings, { signIn, sessions, possession, jar, createRefusal, replyTokens }: ReplyingParts): void {
+function addLoginRoute (fastify: FastifyInstance, routes: RouteSettings, parts: ReplyingParts): void {
+  const { signIn, sessions, possession, jar, createRefusal, replyTokens } = parts
   const errors: DescribedError[] = [...bodyErrors, 'LOGIN_REFUSED']
   if (jar !== null) errors.push('CROSS_ORIGIN')
   if (sessions !== null) errors.push('STORE_UNAVAILABLE')

@@ -102,7 +102,7 @@ export const endingCases = {
     assert.equal(await store.create(late, { ...context(), elapsed: MINUTE }), false, 'a sign-in that began before is refused')
   },
 
-  async 'the feed is told of an unknown session, unless it must exist' ({ userId, revoke, readFeed }: Setting) {
+  async 'revoke adds an unknown session to the feed, unless the session must exist' ({ userId, revoke, readFeed }: Setting) {
     const [first, second, third] = [createRandom(), createRandom(), createRandom()]
     assert.equal(await revoke(first), true)
     assert.equal(await revoke(second, { userId }), true)

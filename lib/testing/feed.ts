@@ -110,13 +110,13 @@ export const feedCases = {
     for (const from of [null, cursor]) assert.ok((await readFeed(from)).age >= 0, 'it began now, or before')
   },
 
-  async 'who subscribes is told of what is revoked' (setting: Setting) {
+  async 'a subscriber hears of each revocation' (setting: Setting) {
     await whileListening(setting, async heard => {
       assert.ok([...heard].every(id => id.length === 22), 'ids are told one by one')
     })
   },
 
-  async 'who subscribes is told of all sessions that revokeUser ends' (setting: Setting) {
+  async 'a subscriber hears of all sessions that revokeUser ends' (setting: Setting) {
     const { create, revokeUser } = setting
     await whileListening(setting, async heard => {
       const sessions = [await create(), await create(), await create()]

@@ -1,4 +1,4 @@
-// The contract of `create`, `list` and `revokeUser`: the sessions of one user, and of nobody else.
+// The contract of `create`, `list` and `revokeUser`: the sessions of one user, and of no other.
 import assert from 'node:assert/strict'
 import { createRandom } from '../tokens/session-claims.ts'
 import type { SessionRecord } from '../sessions/store.ts'
@@ -49,7 +49,7 @@ export const userCases = {
     assert.ok(sessions.every(({ id }) => ids.has(id)), 'the feed tells of each')
   },
 
-  async 'revokeUser ends all sessions of a user and of nobody else, and names them' (setting: Setting) {
+  async 'revokeUser ends all sessions of one user and no others, and names them' (setting: Setting) {
     const { create, rotate, revokeUser, assertEnded, assertUntouched } = setting
     const sessions = [await create(), await create(), await create()]
     const other = await create({ userId: createRandom() })
@@ -121,7 +121,7 @@ export const userCases = {
     assert.equal((await setting.list()).length, 1)
   },
 
-  async 'revokeUser refuses the sign-ins of nobody else' (setting: Setting) {
+  async 'revokeUser refuses no sign-in of another user' (setting: Setting) {
     const number = newUserNumber()
     await setting.revokeUser(number)
     assert.equal(await creates(setting, String(number), MINUTE), true)

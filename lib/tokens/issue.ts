@@ -41,7 +41,9 @@ export interface SignInClaims {
  *
  * @throws `FST_DUAL_TOKEN_USER_INVALID` when the claims do not fit a token
  */
-export type Issue = <Need extends boolean>(claims: UserClaims, needRefreshToken: Need, session?: SessionClaims | null, signIn?: SignInClaims) => TokenReply<Need>
+export type Issue = <Need extends boolean>(
+  claims: UserClaims, needRefreshToken: Need, session?: SessionClaims | null, signIn?: SignInClaims
+) => TokenReply<Need>
 
 export function createIssue (settings: IssueSettings, ring: KeyRing): Issue {
   const { accessLifetime, refreshLifetime, userIdClaim, issuer, audience, cookies, authTime: saysWhen } = settings

@@ -84,6 +84,30 @@ export async function signInBothWays (server: ServerProcess): Promise<[Tokens, T
   return [await signIn(server), await signIn(server)]
 }
 
+/**
+ * Refreshes each token 50 times at once, on servers in turn, and asserts that all get the same successor, three generations long.
+ *
+ * @param age makes the session of a token look as if its grace were over
+ * @returns all tokens that were issued
+ */
+export async function refreshesAtOnce (
+  t: Test, here: ServerProcess, everywhere: (i: number) => ServerProcess, age: (token: string) => Promise<unknown>
+): Promise<string[]> {
+  const issued: string[] = []
+  for (let { refresh: token } of await signInBothWays(here)) {
+    for (let generation = 1; generation <= 3; generation++) {
+      const replies = await Promise.all(Array.from({ length: 50 }, (_, i) => refresh(everywhere(i), token)))
+      const successors = new Set(replies.map(reply => tokensOf(reply).refresh))
+      t.equal(successors.size, 1)
+      issued.push(...replies.flatMap(reply => Object.values(tokensOf(reply))));
+      [token] = [...successors] as [string]
+      t.equal(sessionIn(token).gen, generation)
+      await age(token)
+    }
+  }
+  return issued
+}
+
 /** Asks again as long as the answer is 503: what a client does in an outage. */
 export async function patiently (ask: () => Promise<Reply>): Promise<Reply> {
   for (;;) {

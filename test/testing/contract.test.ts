@@ -68,7 +68,7 @@ test('a case that fails ends its subscription, and has not revoked without end',
       }
     }
   }
-  const cases = storeContract(mute).filter(({ name }) => name.startsWith('who subscribes'))
+  const cases = storeContract(mute).filter(({ name }) => name.startsWith('a subscriber'))
   t.equal(cases.length, 2)
   for (const { run } of cases) await t.rejects(run(), { code: 'ERR_ASSERTION', message: /were not pushed within/ })
   t.equal(listening, 0)

@@ -66,7 +66,7 @@ function statementsOf (names: Names): string[] {
 }
 
 /**
- * The SQL that makes the tables of `postgresStore`, for whoever runs migrations. It can be run again.
+ * The SQL that makes the tables of `postgresStore`, for migrations. It can be run again.
  *
  * @throws TypeError when a name is not valid
  */

@@ -157,7 +157,10 @@ local epoch = redis.call('HMGET', KEYS[2], 'id', 'since')
 return { epoch[1], run, whole(math.max(0, clock - tonumber(epoch[2]))), whole(clock), ids, score, passed }
 `)
 
-/** Keeps the number of shards, unless one is kept, and returns the one that is; a full server is no reason not to boot. KEYS: the number. ARGV: number, time to live. */
+/**
+ * Keeps the number of shards, unless one is kept, and returns the one that is. A full server does not fail the boot.
+ * KEYS: the number. ARGV: number, time to live.
+ */
 export const OPEN = script(`
 local kept = redis.call('GET', KEYS[1])
 if kept then redis.pcall('PEXPIRE', KEYS[1], ARGV[2]) else redis.pcall('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) end

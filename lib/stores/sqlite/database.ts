@@ -35,8 +35,8 @@ export function isDatabase (value: unknown): value is SqliteDatabase {
 export function openFile (path: string): OwnDatabase {
   const sqlite: unknown = process.getBuiltinModule('node:sqlite')
   if (!hasDatabaseSync(sqlite)) {
-    throw createFault('OPTION_INVALID',
-      'sqliteStore needs Node.js 22.13 or later to open a file; on an older one run npm install libsql, and hand it new Database(path) of libsql instead of the path.')
+    throw createFault('OPTION_INVALID', 'sqliteStore needs Node.js 22.13 or later to open a file; ' +
+      'on an older one run npm install libsql, and hand it new Database(path) of libsql instead of the path.')
   }
   if (path === IN_MEMORY) return new sqlite.DatabaseSync(path)
   const file = resolve(path)

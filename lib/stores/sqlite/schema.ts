@@ -23,7 +23,7 @@ export function checkPrefix (prefix: unknown): string {
 }
 
 /**
- * The SQL that makes the tables of `sqliteStore`, for whoever runs migrations; it can be run again. Then set `createTables: false`.
+ * The SQL that makes the tables of `sqliteStore`, for migrations. It can be run again. With it, set `createTables: false`.
  *
  * @param options `tablePrefix`: as in the options of the store
  */
@@ -94,6 +94,6 @@ export function ensureTables (database: SqliteDatabase, prefix: string, createTa
   }
   const version = Number(firstOf(database.prepare(`SELECT version FROM ${prefix}meta`))?.version)
   if (version === VERSION) return
-  throw createFault('OPTION_INVALID',
-    `The tables ${prefix}… of the SQLite database are of version ${version}, and this release needs version ${VERSION}: see npx fastify-dual-token schema sqlite.`)
+  throw createFault('OPTION_INVALID', `The tables ${prefix}… of the SQLite database are of version ${version}, ` +
+    `and this release needs version ${VERSION}: see npx fastify-dual-token schema sqlite.`)
 }

@@ -1,27 +1,13 @@
 // The SQLite store: the sessions of the processes of one machine in one file, one transaction per step.
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { decideLimit, decideRotation, isDisplaced } from '../../sessions/decide.ts'
-import type { CallContext, SessionLimit, SessionRecord, SessionStore } from '../../sessions/store.ts'
-import type { UserId } from '../../tokens/types.ts'
-import { mustKnowOptions } from '../options.ts'
+import type { CallContext, SessionRecord, SessionStore } from '../../sessions/store.ts'
 import { connect, type Connection } from './connection.ts'
 import { isDatabase, type SqliteDatabase } from './database.ts'
-import type { SessionAge } from './record.ts'
-import { checkPrefix, DEFAULT_PREFIX } from './schema.ts'
+import { readOptions, type SqliteStoreOptions } from './options.ts'
 import { createSteps } from './steps.ts'
 import { createSweep } from './sweep.ts'
-
-export interface SqliteStoreOptions {
-  /** `'full'`: what was answered survives a power cut. `'normal'`: the last moment before one may be lost. Default `'full'`. */
-  synchronous?: 'full' | 'normal'
-  /** Make missing tables at boot. False: fail the boot instead; `npx fastify-dual-token schema sqlite` prints their SQL. Default true. */
-  createTables?: boolean
-  /** The names of all tables and indexes begin with it. Default `'dual_token_'`. */
-  tablePrefix?: string
-}
-
-/** Sessions of one user that are read, or ended, between two turns of the event loop. */
-const SLICE = 250
+import { createTrim, SLICE } from './trim.ts'
 
 /**
  * Makes a session store in an SQLite file, for any number of processes of one machine. The sessions outlive them. Grace and recovery are
@@ -31,16 +17,12 @@ const SLICE = 250
  * connection of node:sqlite, better-sqlite3 or libsql that nothing else uses, which the application closes
  */
 export function sqliteStore (pathOrDatabase: string | SqliteDatabase, options: SqliteStoreOptions = {}): SessionStore {
-  mustKnowOptions(options, 'sqliteStore', ['synchronous', 'createTables', 'tablePrefix'])
-  const { synchronous = 'full', createTables = true, tablePrefix = DEFAULT_PREFIX } = options
+  const settings = readOptions(options)
   if (!isDatabase(pathOrDatabase) && (typeof pathOrDatabase !== 'string' || pathOrDatabase === '')) {
     throw new TypeError('The first argument of sqliteStore must be a path, or a database of node:sqlite, better-sqlite3 or libsql.')
   }
-  if (synchronous !== 'full' && synchronous !== 'normal') throw new TypeError("synchronous must be 'full' or 'normal'.")
-  if (typeof createTables !== 'boolean') throw new TypeError('createTables must be true or false.')
-  const prefix = checkPrefix(tablePrefix)
 
-  const steps = createSteps(() => connect(pathOrDatabase, { synchronous, createTables, prefix }))
+  const steps = createSteps(() => connect(pathOrDatabase, settings))
   const sweep = createSweep(steps)
   const listeners = new Set<(sessionIds: readonly string[]) => void>()
   /** How long the feed remembers, as last heard: the longest that any process has asked for. */
@@ -71,38 +53,11 @@ export function sqliteStore (pathOrDatabase: string | SqliteDatabase, options: S
     return result
   }
 
+  const trim = createTrim(steps, step)
+
   function find ({ sessions }: Connection, id: string, now: number): SessionRecord | null {
     const record = sessions.find(id)
     return record !== null && now < record.expiresAt + ttl ? record : null
-  }
-
-  /** The living sessions of a user, read in slices. */
-  async function livingOf (userId: UserId, now: number): Promise<SessionAge[]> {
-    const living: SessionAge[] = []
-    for (let after = 0; ;) {
-      const page = await steps.read(({ sessions }) => sessions.livingOfUser(userId, now, after, SLICE))
-      living.push(...page)
-      if (page.length < SLICE) return living
-      after = page.at(-1)!.seq
-      await nextTurn()
-    }
-  }
-
-  /** Ends in slices what a user has had since before there was a limit, unless it is used meanwhile. Returns what it has ended. */
-  async function trim (userId: UserId, limit: SessionLimit, context: CallContext): Promise<string[]> {
-    const living = await livingOf(userId, context.now)
-    const lastUsedAt = new Map(living.map(age => [age.id, age.lastUsedAt]))
-    const excess = decideLimit(living, limit, context.now)?.ended ?? []
-    const ended: string[] = []
-    for (let i = 0; i < excess.length; i += SLICE) {
-      ended.push(...await step(context, ({ sessions }, end) => {
-        const ids = excess.slice(i, i + SLICE).filter(id => sessions.find(id)?.lastUsedAt === lastUsedAt.get(id))
-        for (const id of ids) end(id)
-        return ids
-      }))
-      await nextTurn()
-    }
-    return ended
   }
 
   return {

@@ -4,7 +4,8 @@ import type pg from 'pg'
 import { test, type Test } from 'tap'
 import { startPgBouncer, startPostgres, withoutPgBouncer, withoutPostgres } from '../../support/postgres.ts'
 import {
-  login, logout, patiently, refresh, sessionIn, signIn, signInBothWays, startSessionServer, tokensOf, until, visit, type Reply, type ServerProcess, type Tokens
+  login, logout, patiently, refresh, refreshesAtOnce, sessionIn, signIn, signInBothWays, startSessionServer, tokensOf, until, visit,
+  type Reply, type ServerProcess, type Tokens
 } from '../../support/session-process.ts'
 import { backdateIn } from '../../support/pglite.ts'
 
@@ -91,17 +92,7 @@ test('servers on one Postgres', { skip: withoutPostgres }, async t => {
   }
 
   await t.test('50 refreshes of one token at once end with one successor, round after round', async t => {
-    for (let { refresh: token } of await signInBothWays(here)) {
-      for (let generation = 1; generation <= 3; generation++) {
-        const replies = await Promise.all(Array.from({ length: 50 }, (_, i) => refresh(everywhere(i), token)))
-        const successors = new Set(replies.map(reply => tokensOf(reply).refresh))
-        t.equal(successors.size, 1)
-        issued.push(...replies.flatMap(reply => Object.values(tokensOf(reply))));
-        [token] = [...successors] as [string]
-        t.equal(sessionIn(token).gen, generation)
-        await backdate(admin, token, 2 * HOUR)
-      }
-    }
+    issued.push(...await refreshesAtOnce(t, here, everywhere, async token => await backdate(admin, token, 2 * HOUR)))
   })
 
   await t.test('a revocation is pushed to other processes', isHeard)

@@ -4,7 +4,8 @@ import { test, type Test } from 'tap'
 import { commandsDuring, dumpOf, eventOf, keysOf, startRedis, withoutServer } from '../../support/redis.ts'
 import { backdate as age, isConfirmed, keysFor } from '../../support/redis-record.ts'
 import {
-  login, logout, patiently, refresh, sessionIn, signIn, signInBothWays, startSessionServer, tokensOf, until, visit, type Reply, type ServerProcess
+  login, logout, patiently, refresh, refreshesAtOnce, sessionIn, signIn, signInBothWays, startSessionServer, tokensOf, until, visit,
+  type Reply, type ServerProcess
 } from '../../support/session-process.ts'
 import { accessToken } from '../../support/tokens.ts'
 
@@ -70,17 +71,7 @@ test('processes on one Redis', { skip: withoutServer }, async t => {
   }
 
   await t.test('50 refreshes of one token at once end with one successor, round after round', async t => {
-    for (let { refresh: token } of await signInBothWays(here)) {
-      for (let generation = 1; generation <= 3; generation++) {
-        const replies = await Promise.all(Array.from({ length: 50 }, (_, i) => refresh(everywhere(i), token)))
-        const successors = new Set(replies.map(reply => tokensOf(reply).refresh))
-        t.equal(successors.size, 1)
-        issued.push(...replies.flatMap(reply => Object.values(tokensOf(reply))));
-        [token] = [...successors] as [string]
-        t.equal(sessionIn(token).gen, generation)
-        await backdate(admin, token, 2 * HOUR)
-      }
-    }
+    issued.push(...await refreshesAtOnce(t, here, everywhere, async token => await backdate(admin, token, 2 * HOUR)))
   })
 
   await t.test('after a logout, no token of the session refreshes, whatever was in flight', async t => {
